@@ -1,0 +1,72 @@
+#pragma once
+// TokenEndpoint and ProviderApi: what the engine needs from a provider. Implemented by idp/ over http.
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/answer.hpp"
+#include "core/application.hpp"
+#include "core/grant.hpp"
+#include "core/provider.hpp"
+#include "ports/async.hpp"
+
+namespace keyfob {
+
+/// RFC 6749 section 6.
+struct RefreshGrant {
+  RefreshToken refresh_token;
+};
+/// RFC 6749 section 4.1.3, RFC 7636 section 4.5.
+struct CodeGrant {
+  Secret code;
+  std::string redirect_uri;
+  Secret code_verifier{};  ///< empty without PKCE
+};
+/// RFC 6749 section 4.4.
+struct ClientCredentialsGrant {};
+
+struct TokenRequest {
+  std::string provider;  ///< profile name
+  std::string client_id;
+  ClientSecret client_secret;
+  std::variant<RefreshGrant, CodeGrant, ClientCredentialsGrant> grant;
+};
+
+struct ExchangeLimits {
+  BootTime send_before;  ///< checked again right before the first byte is written; after it the answer is `unsent`
+  BootTime give_up_at;   ///< reading goes on until then
+};
+
+class TokenEndpoint {
+ public:
+  virtual ~TokenEndpoint() = default;
+  /// One POST, never retried, redirects never followed. Always answers: what went wrong is in the disposition.
+  /// Cancellation closes the connection; the answer is then `unsent` or `unknown`.
+  virtual Task<TokenAnswer> exchange(TokenRequest request, ExchangeLimits limits) = 0;
+};
+
+struct Identity {
+  ProviderUserId provider_user;
+  std::vector<VehicleId> vehicles;
+};
+
+class ProviderApi {
+ public:
+  virtual ~ProviderApi() = default;
+  /// Who a token belongs to and which vehicles it opens (profile.identity). Vehicles are fetched page by page.
+  virtual Task<Result<Identity>> identity(std::string provider, AccessToken token) = 0;
+  struct Revocation {
+    std::string provider;
+    std::string client_id;
+    ClientSecret client_secret;
+    TokenPair pair;
+    std::vector<VehicleId> vehicles;
+  };
+  /// Ends access at the provider (profile.revoke). Idempotent: what is gone already counts as done. `refused` with
+  /// status 401 in `what` starting "401": the access token is not accepted (refresh it and try again).
+  virtual Task<Result<void>> revoke(Revocation request) = 0;
+};
+
+}  // namespace keyfob
