@@ -1,7 +1,9 @@
 // Every port header stands on its own.
 #include "ports/clock.hpp"
+#include "ports/credential_source.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/event_sink.hpp"
+#include "ports/gatekeeper.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_provider.hpp"
 #include "ports/spool.hpp"

@@ -1,0 +1,107 @@
+#pragma once
+// Engine: the drivers put together: directory, grants, consent, refresher, broker, background work. Everything outside
+// talks to this.
+
+#include <expected>
+#include <memory>
+
+#include "base/result.hpp"
+#include "engine/consent.hpp"
+#include "engine/directory.hpp"
+#include "engine/grants.hpp"
+#include "ports/event_sink.hpp"
+#include "ports/spool.hpp"
+#include "ports/token_endpoint.hpp"
+#include "ports/token_source.hpp"
+
+namespace keyfob::engine {
+
+/// Durations of [refresh] and [cache]; the composition checks them against each profile's reuse window.
+struct EngineConfig {
+  Milliseconds min_validity = seconds(60);
+  Milliseconds ahead = minutes(5);
+  bool always_fresh = false;
+  Milliseconds keep_alive = days(7);
+  Milliseconds lease = seconds(15);
+  Milliseconds timeout = seconds(10);
+  Milliseconds recovery_interval = seconds(1);
+  Milliseconds min_interval = seconds(30);
+  unsigned max_rate = 50;        ///< background refreshes per second and application
+  unsigned max_in_flight = 128;  ///< exchanges per application
+  std::size_t cache_entries = 1'000'000;
+  Milliseconds max_staleness = seconds(2);
+  bool refuse_on_store_outage = false;
+  bool spool_always = false;
+  Milliseconds consent_ttl = minutes(15);
+};
+
+struct EnginePorts {
+  GrantReader& reader;
+  RefreshStore& refreshes;
+  GrantWriter& writer;
+  LatePairs& late_pairs;
+  DueStore& due;
+  HealthStore& health;
+  ChangeFeed& changes;
+  ApplicationStore& applications;
+  CallerStore& callers;
+  DataKeyStore& data_keys;
+  ConsentStore& consents;
+  TokenEndpoint& endpoint;
+  ProviderApi& provider;
+  Spool& spool;
+  KeyProvider& master;
+  Clock& clock;
+  Random& random;
+  EventSink& events;
+  Metrics& metrics;
+};
+
+enum class RevokeState : std::uint8_t { done, still_trying };
+
+struct EngineStatus {
+  std::size_t flights = 0;
+  std::size_t spooled = 0;
+  std::size_t cached = 0;
+  std::vector<AppId> suspended{};
+};
+
+/// Constructed and used on one executor (the engine's), except try_get and Directory::snapshot, which any thread may
+/// call. get() and after_refusal() may be awaited from any executor.
+class Engine final : public TokenSource {
+ public:
+  Engine(asio::any_io_executor executor, EnginePorts ports, EngineConfig config, NodeIdentity node,
+         Directory::Profiles profiles);
+  ~Engine() override;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Loads the directory, replays the spool, takes over the attempts of this node's dead incarnation, starts background
+  /// work. No request may be served before it returns. A store that holds damaged records still starts.
+  Task<Result<void>> start();
+  /// Background work ends, flights in progress are finished (at most `patience`).
+  Task<void> stop(Milliseconds patience);
+
+  [[nodiscard]] asio::any_io_executor executor() const;
+  [[nodiscard]] Directory& directory();
+  [[nodiscard]] Grants& grants();
+  [[nodiscard]] Consent& consent();
+  [[nodiscard]] EngineStatus status() const;
+
+  bool try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept override;
+  Task<std::expected<GrantToken, TokenFailure>> get(AppId app, std::string user, std::string vehicle,
+                                                    Milliseconds patience) override;
+  Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused,
+                                                              Milliseconds patience) override;
+
+  /// Always rotates, or joins a refresh in flight. Engine executor only, as the rest below.
+  Task<std::expected<Grant, TokenFailure>> refresh(GrantRef ref, Milliseconds patience);
+  /// At the provider first, then the tokens are forgotten; `local` only forgets. Idempotent.
+  Task<Result<RevokeState>> revoke(GrantRef ref, bool local);
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace keyfob::engine
