@@ -1,0 +1,123 @@
+#include "store/memory/memory_store.hpp"
+
+#include <charconv>
+
+namespace keyfob {
+namespace {
+
+struct FeedCursor {
+  std::uint64_t grants = 0;
+  std::uint64_t directory = 0;
+};
+
+std::string to_text(FeedCursor cursor) {
+  return std::to_string(cursor.grants) + "." + std::to_string(cursor.directory);
+}
+
+std::optional<FeedCursor> feed_cursor_from(std::string_view text) {
+  FeedCursor cursor;
+  const char* const end = text.data() + text.size();
+  const auto grants = std::from_chars(text.data(), end, cursor.grants);
+  if (grants.ec != std::errc{} || grants.ptr == end || *grants.ptr != '.') return std::nullopt;
+  const auto directory = std::from_chars(grants.ptr + 1, end, cursor.directory);
+  if (directory.ec != std::errc{} || directory.ptr != end) return std::nullopt;
+  return cursor;
+}
+
+}  // namespace
+
+Task<Result<GrantRecord>> MemoryStore::load(GrantRef ref) { co_return grants_.load(ref, clock_.boot()); }
+
+Task<Result<std::vector<GrantRecord>>> MemoryStore::find(AppId app, GrantSelector selector) {
+  co_return grants_.find(app, selector, clock_.boot());
+}
+
+Task<Result<GrantPage>> MemoryStore::list(GrantFilter filter) { co_return grants_.list(filter, clock_.boot()); }
+
+Task<Result<BeginOutcome>> MemoryStore::begin(BeginRequest request) { co_return grants_.begin(request, clock_.boot()); }
+
+Task<Result<CommitOutcome>> MemoryStore::commit(CommitRequest request) {
+  co_return grants_.commit(request, clock_.boot());
+}
+
+Task<Result<UpdateOutcome>> MemoryStore::update(GrantRef ref, GrantVersion at, GrantChange change, WallTime now) {
+  co_return grants_.update(ref, at, change, now, clock_.boot());
+}
+
+Task<Result<std::vector<Result<void>>>> MemoryStore::put(std::vector<PutRequest> requests) {
+  std::vector<Result<void>> answers;
+  answers.reserve(requests.size());
+  for (const auto& request : requests) answers.push_back(grants_.put(request));
+  co_return answers;
+}
+
+Task<Result<void>> MemoryStore::remove(GrantRef ref) { co_return grants_.remove(ref); }
+
+Task<Result<void>> MemoryStore::keep_late(KeptPair pair) { co_return grants_.keep_late(std::move(pair)); }
+
+Task<Result<std::vector<KeptPair>>> MemoryStore::late(GrantRef ref, Epoch epoch) { co_return grants_.late(ref, epoch); }
+
+Task<Result<void>> MemoryStore::drop_late(KeptPair pair) {
+  grants_.drop_late(pair);
+  co_return Result<void>{};
+}
+
+Task<Result<std::vector<GrantRecord>>> MemoryStore::claim_due(WallTime now, Milliseconds hold, std::size_t limit) {
+  co_return grants_.claim_due(now, hold, limit, clock_.boot());
+}
+
+Task<Result<std::vector<GrantRecord>>> MemoryStore::abandoned(NodeIdentity node, std::size_t limit) {
+  co_return grants_.abandoned(node, limit, clock_.boot());
+}
+
+Task<Result<RefreshHealth>> MemoryStore::health(GrantRef asking, WallTime since) {
+  co_return grants_.health(asking, since);
+}
+
+Task<Result<std::size_t>> MemoryStore::reopen_refused(AppId app, WallTime since, WallTime due_at) {
+  co_return grants_.reopen_refused(app, since, due_at);
+}
+
+Task<Result<Changes>> MemoryStore::changes_since(std::string cursor) {
+  Changes changes;
+  const FeedCursor now{grants_.change_position(), directory_.revision()};
+  changes.cursor = to_text(now);
+  if (cursor.empty()) co_return changes;
+  const auto from = feed_cursor_from(cursor);
+  if (!from) co_return fail(ErrorCode::invalid_argument, "this is not a cursor of the change feed");
+  auto grants = grants_.changes_from(from->grants);
+  changes.everything = !grants;
+  if (grants) changes.grants = std::move(*grants);
+  changes.directory = changes.everything || from->directory != now.directory;
+  co_return changes;
+}
+
+Task<Result<std::vector<ApplicationRecord>>> MemoryStore::applications() { co_return directory_.applications(); }
+
+Task<Result<void>> MemoryStore::put_application(ApplicationRecord record) {
+  co_return directory_.put_application(std::move(record));
+}
+
+Task<Result<void>> MemoryStore::remove_application(AppId app) {
+  auto removed = directory_.remove_application(app);
+  if (removed) grants_.remove_application(app);
+  co_return removed;
+}
+
+Task<Result<std::vector<CallerRecord>>> MemoryStore::callers() { co_return directory_.callers(); }
+
+Task<Result<void>> MemoryStore::put_caller(CallerRecord record) { co_return directory_.put_caller(std::move(record)); }
+
+Task<Result<std::vector<WrappedDataKey>>> MemoryStore::data_keys() { co_return directory_.data_keys(); }
+
+Task<Result<void>> MemoryStore::put_data_keys(std::vector<WrappedDataKey> keys) {
+  co_return directory_.put_data_keys(std::move(keys));
+}
+
+Task<Result<void>> MemoryStore::put_consent(ConsentState state) { co_return directory_.put_consent(std::move(state)); }
+
+Task<Result<ConsentState>> MemoryStore::take_consent(Bytes state_hash, WallTime now) {
+  co_return directory_.take_consent(state_hash, now);
+}
+
+}  // namespace keyfob
