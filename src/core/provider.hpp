@@ -72,6 +72,8 @@ struct ProviderProfile {
   std::vector<DeadGrantRule> dead_grant{};
   std::vector<std::string> configuration_errors = {"invalid_client", "unauthorized_client", "unsupported_grant_type"};
   std::vector<std::pair<std::string, std::string>> authorize_params{};  ///< fixed extra parameters of the consent URL
+  std::string mode_param{};          ///< parameter that carries "live" or "simulated"; empty: not sent
+  std::string reauthenticate_url{};  ///< where an owner renews a broken connection with the tokens kept; empty: none
   IdentityRule identity{};
   RevokeRule revoke{};
   std::vector<RouteRule> routes{};
