@@ -17,8 +17,9 @@ enum class SecureHeap : std::uint8_t {
   unlocked,  ///< guarded and undumpable, but RLIMIT_MEMLOCK did not let it be locked
 };
 
-/// Called once by apps, before the first key. `size` in bytes, a power of two. unavailable: the kernel gave no memory.
-[[nodiscard]] Result<SecureHeap> init_secure_heap(std::size_t size = std::size_t{1} << 20U);
+/// Called by apps before the first key; later calls change nothing and answer the same. `size` in bytes, a power of
+/// two. unavailable: the kernel gave no memory.
+[[nodiscard]] Result<SecureHeap> init_secure_heap(std::size_t size = std::size_t{4} << 20U);
 
 /// Fixed-size bytes; move-only; thread-compatible. Throws std::bad_alloc when the secure heap is full.
 class SecureBytes {
