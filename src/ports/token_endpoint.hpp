@@ -2,7 +2,6 @@
 // TokenEndpoint and ProviderApi: what the engine needs from a provider. Implemented by idp/ over http.
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/result.hpp"
@@ -10,29 +9,10 @@
 #include "core/application.hpp"
 #include "core/grant.hpp"
 #include "core/provider.hpp"
+#include "core/token_request.hpp"
 #include "ports/async.hpp"
 
 namespace keyfob {
-
-/// RFC 6749 section 6.
-struct RefreshGrant {
-  RefreshToken refresh_token;
-};
-/// RFC 6749 section 4.1.3, RFC 7636 section 4.5.
-struct CodeGrant {
-  Secret code;
-  std::string redirect_uri;
-  Secret code_verifier{};  ///< empty without PKCE
-};
-/// RFC 6749 section 4.4.
-struct ClientCredentialsGrant {};
-
-struct TokenRequest {
-  std::string provider;  ///< profile name
-  std::string client_id;
-  ClientSecret client_secret;
-  std::variant<RefreshGrant, CodeGrant, ClientCredentialsGrant> grant;
-};
 
 struct ExchangeLimits {
   BootTime send_before;  ///< checked again right before the first byte is written; after it the answer is `unsent`
