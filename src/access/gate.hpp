@@ -1,0 +1,42 @@
+#pragma once
+// Gate: the Gatekeeper: an AccessTable that can be exchanged while requests are being admitted.
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "access/access_table.hpp"
+#include "ports/clock.hpp"
+#include "ports/gatekeeper.hpp"
+
+namespace keyfob::access {
+
+/// Any thread. The clock must outlive it. An Authorization header decides alone: a wrong key is not saved by the uid of
+/// a socket. Nothing remembers failures yet: AccessProblem::throttled is never answered.
+class Gate final : public Gatekeeper {
+ public:
+  /// `admin_uids`: who is an admin by the uid of a Unix socket's peer. Give it the daemon's own uid and 0, nobody else.
+  Gate(const Clock& clock, std::vector<std::uint32_t> admin_uids);
+
+  /// From now on `table` decides; admissions given before are void as soon as their holders look at revision().
+  void update(AccessTable table);
+
+  [[nodiscard]] std::uint64_t revision() const noexcept override;
+  [[nodiscard]] std::expected<std::shared_ptr<const Admission>, AccessProblem> admit(const Evidence& evidence) override;
+
+ private:
+  [[nodiscard]] bool is_admin_uid(std::uint32_t uid) const;
+
+  const Clock& clock_;
+  const std::vector<std::uint32_t> admin_uids_;
+  const std::shared_ptr<const Admission> local_admin_;
+  std::atomic<std::shared_ptr<const AccessTable>> table_;
+  std::atomic<std::uint64_t> revision_ = 1;
+};
+
+/// The token of "Bearer <token>" (RFC 9110 section 11.4: the scheme's name has no case); empty when it is something
+/// else. A view into `authorization`.
+[[nodiscard]] std::string_view bearer_token(std::string_view authorization);
+
+}  // namespace keyfob::access
