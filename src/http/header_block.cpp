@@ -1,0 +1,46 @@
+#include "http/header_block.hpp"
+
+#include <cstring>
+
+#include "base/bytes.hpp"
+#include "http/head_scanner.hpp"
+#include "http/message.hpp"
+
+namespace keyfob::http {
+namespace {
+
+char* put(char* at, std::string_view text) {
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
+  return at + text.size();
+}
+
+}  // namespace
+
+bool HeaderBlock::add(std::string_view name, std::string_view prefix, std::string_view value) {
+  const std::size_t needed = name.size() + prefix.size() + value.size() + 4;
+  if (needed > kCapacity - size_) return false;
+  if (!is_token(name) || !is_field_value(prefix) || !is_field_value(value)) return false;
+  char* at = put(data_.data() + size_, name);
+  at = put(at, ": ");
+  at = put(at, prefix);
+  at = put(at, value);
+  put(at, "\r\n");
+  size_ += needed;
+  return true;
+}
+
+bool HeaderBlock::has(std::string_view name) const {
+  for (std::size_t at = 0; at < size_;) {
+    const std::string_view rest = lines().substr(at);
+    if (equal_no_case(rest.substr(0, rest.find(':')), name)) return true;
+    at += rest.find('\n') + 1;
+  }
+  return false;
+}
+
+void HeaderBlock::clear() {
+  wipe(data_.data(), size_);
+  size_ = 0;
+}
+
+}  // namespace keyfob::http
