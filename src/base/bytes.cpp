@@ -72,6 +72,7 @@ std::optional<Bytes> from_base64(std::string_view text) {
   while (!text.empty() && text.back() == '=' && text.size() % 4 != 2) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
   Bytes out;
+  out.reserve(text.size() / 4 * 3 + 2);  // growing would leave pieces of a decoded key on the heap
   std::uint32_t v = 0;
   unsigned bits = 0;
   for (const char c : text) {
