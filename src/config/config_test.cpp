@@ -229,7 +229,7 @@ TEST(Config, TheFirstFileQuotesWhatItWasTold) {
 }
 
 TEST(Config, AMissingFileSaysHowToMakeOne) {
-  const Result<Config> config = load_config("/nonexistent/keyfob.toml");
+  const Result<Config> config = load_config("/dev/null/keyfob.toml");
   ASSERT_FALSE(config);
   EXPECT_EQ(config.error().code, ErrorCode::not_found);
   EXPECT_THAT(config.error().hint, HasSubstr("keyfob init"));
