@@ -18,10 +18,10 @@ namespace keyfob::oauth {
 
 /// A POST ready for the wire. Everything that can hold a secret is wiped when it goes.
 struct EncodedRequest {
-  std::string origin;                                        ///< "https://auth.smartcar.com"
-  WipedString target;                                        ///< path and query; holds secrets with ClientAuth::query
-  std::vector<std::pair<std::string, WipedString>> headers;  ///< all but Host
-  WipedString body;
+  std::string origin;                                          ///< "https://auth.smartcar.com"
+  WipedString target;                                          ///< path and query; holds secrets with ClientAuth::query
+  std::vector<std::pair<std::string, WipedString>> headers{};  ///< all but Host
+  WipedString body = wiped_string();
 };
 
 /// The request in the profile's way of client authentication: `basic` (RFC 6749 section 2.3.1, id and secret
