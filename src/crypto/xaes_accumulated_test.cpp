@@ -17,10 +17,10 @@ constexpr std::size_t kRate = 168;
 
 /// Keccak-f[1600] (FIPS 202 section 3.3), lanes in x + 5y order.
 void permute(std::array<std::uint64_t, 25>& a) {
-  static constexpr std::array kRotations = {0,  1,  62, 28, 27, 36, 44, 6,  55, 20, 3,  10, 43,
-                                            25, 39, 41, 45, 15, 21, 8,  18, 2,  61, 56, 14};
-  std::uint8_t lfsr = 1;
-  for (int round = 0; round < 24; ++round) {
+  static constexpr std::array<int, 25> kRotations = {0,  1,  62, 28, 27, 36, 44, 6,  55, 20, 3,  10, 43,
+                                                     25, 39, 41, 45, 15, 21, 8,  18, 2,  61, 56, 14};
+  unsigned lfsr = 1;
+  for (unsigned round = 0; round < 24; ++round) {
     std::array<std::uint64_t, 5> c{};
     for (std::size_t i = 0; i < 25; ++i) c[i % 5] ^= a[i];
     for (std::size_t i = 0; i < 25; ++i) a[i] ^= c[(i + 4) % 5] ^ std::rotl(c[(i + 1) % 5], 1);
@@ -35,7 +35,7 @@ void permute(std::array<std::uint64_t, 25>& a) {
     }
     for (unsigned j = 0; j < 7; ++j) {
       if ((lfsr & 1U) != 0) a[0] ^= std::uint64_t{1} << ((1U << j) - 1U);
-      lfsr = static_cast<std::uint8_t>((lfsr << 1U) ^ ((lfsr >> 7U) * 0x71U));
+      lfsr = ((lfsr << 1U) ^ ((lfsr >> 7U) * 0x71U)) & 0xffU;
     }
   }
 }

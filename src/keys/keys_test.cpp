@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_future.hpp>
@@ -115,7 +116,7 @@ TEST_F(KeyFileTest, AMissingKeyIsReportedAndNotMade) {
 
 TEST_F(KeyFileTest, AnyBitForGroupOrOthersIsRefusedWithTheCommandThatMendsIt) {
   ASSERT_THAT(create_key_file(path()), is_ok());
-  for (const mode_t bit : {S_IRGRP, S_IWGRP, S_IXGRP, S_IROTH, S_IWOTH, S_IXOTH}) {
+  for (const mode_t bit : std::array<mode_t, 6>{S_IRGRP, S_IWGRP, S_IXGRP, S_IROTH, S_IWOTH, S_IXOTH}) {
     ::chmod(path().c_str(), S_IRUSR | S_IWUSR | bit);
     const auto opened = open_master_key("file:" + path(), kNoEnvironment);
     ASSERT_THAT(opened, is_error(ErrorCode::unsafe)) << std::oct << bit;
