@@ -1,0 +1,7 @@
+#include "web/sim.hpp"
+
+namespace keyfob::sim {
+
+std::span<const Route> v3_routes() { return {}; }
+
+}  // namespace keyfob::sim
