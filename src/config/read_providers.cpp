@@ -187,8 +187,8 @@ void read_providers(Section section, const Section& refresh, const ReadContext& 
   }
   for (const BuiltInProvider& known : context.built_in) {
     const auto own = std::ranges::find(config.providers, known.name, &ProviderConfig::name);
-    const bool changed = own != config.providers.end() && own->reuse_window;
-    const Milliseconds window = changed ? *own->reuse_window : known.reuse_window;
+    const Milliseconds window =
+        own == config.providers.end() ? known.reuse_window : own->reuse_window.value_or(known.reuse_window);
     add_timing(config.refresh, known.name, window, timing_line(refresh, section, known.name), context, config.warnings);
   }
   for (const ProviderConfig& own : config.providers) {

@@ -22,7 +22,7 @@ using testing::Not;
 
 class LogTest : public testing::Test {
  protected:
-  ~LogTest() override { std::filesystem::remove(path_); }
+  void TearDown() override { std::filesystem::remove(path_); }
 
   std::unique_ptr<Log> open(LogFormat format, LogLevel level = LogLevel::info) {
     auto log = Log::open({.format = format, .level = level, .file = path_});

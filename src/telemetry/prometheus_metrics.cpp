@@ -33,7 +33,7 @@ constexpr std::string_view kDropped = "keyfob_metrics_dropped_total";
 struct KeyView {
   std::string_view name;
   std::string_view label;
-  friend auto operator<=>(const KeyView&, const KeyView&) = default;
+  friend bool operator==(const KeyView&, const KeyView&) = default;
 };
 
 struct Key {
