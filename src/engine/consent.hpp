@@ -62,8 +62,13 @@ class Consent {
   Task<Result<ConnectUrl>> start(ConnectRequest request);
   /// not_found: the state is unknown, used or expired, and nothing was exchanged.
   Task<Result<CallbackResult>> finish(CallbackRequest request);
+  /// Finds out whose a provisional grant is (its access token must still be valid) and puts the pair where it belongs.
+  Task<Result<Grant>> identify(GrantRecord record);
 
  private:
+  Result<std::string> add_verifier(ConsentState& state, const ApplicationView& app);
+  Task<Result<Grant>> store(std::shared_ptr<const ApplicationView> app, NewGrant grant);
+  Task<Result<Grant>> settle(std::shared_ptr<const ApplicationView> app, Grant provisional, NewGrant grant);
   Task<Result<Grant>> exchange(std::shared_ptr<const ApplicationView> app, ConsentState state, Secret code);
 
   Ports ports_;

@@ -108,9 +108,17 @@ class Directory {
   [[nodiscard]] Result<ManagementToken> management_token(const ApplicationView& app, SecretPurpose purpose) const;
 
  private:
-  Result<ApplicationRecord> apply(ApplicationRecord record, const ApplicationEdit& edit, const vault::Keyring& keyring);
-  Result<void> seal_secret_into(ApplicationRecord& record, SecretPurpose purpose, std::string_view text,
-                                const vault::Keyring& keyring);
+  Task<Result<std::shared_ptr<const vault::Keyring>>> unwrap_keys();
+  void publish(std::shared_ptr<DirectorySnapshot> next);
+  Result<void> apply(ApplicationRecord& record, const ApplicationEdit& edit);
+  template <class Token>
+  Result<void> seal_into(ApplicationRecord& record, SecretPurpose purpose, const Token& secret);
+  Result<void> replace_client_secret(ApplicationRecord& record, const ClientSecret& secret);
+  Result<void> replace_management_token(ApplicationRecord& record, const ManagementToken& token);
+  Task<Result<Application>> store(ApplicationRecord record);
+  Task<Result<IssuedCaller>> issue(CallerRecord record, Secret api_key);
+  Result<Secret> new_api_key(const CallerId& id);
+  [[nodiscard]] Result<CallerRecord> caller_record(const CallerId& id) const;
   Task<Result<WrappedDataKey>> make_data_key(AppId app);
   [[nodiscard]] std::string random_id(std::size_t length);
 

@@ -9,6 +9,7 @@
 #include "engine/consent.hpp"
 #include "engine/directory.hpp"
 #include "engine/grants.hpp"
+#include "engine/revoker.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/spool.hpp"
 #include "ports/token_endpoint.hpp"
@@ -31,7 +32,6 @@ struct EngineConfig {
   std::size_t cache_entries = 1'000'000;
   Milliseconds max_staleness = seconds(2);
   bool refuse_on_store_outage = false;
-  bool spool_always = false;
   Milliseconds consent_ttl = minutes(15);
 };
 
@@ -57,8 +57,6 @@ struct EnginePorts {
   Metrics& metrics;
 };
 
-enum class RevokeState : std::uint8_t { done, still_trying };
-
 struct EngineStatus {
   std::size_t flights = 0;
   std::size_t spooled = 0;
@@ -76,6 +74,8 @@ class Engine final : public TokenSource {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
+  /// The directory alone: enough for a command that reads or changes things and ends, without background work.
+  Task<Result<void>> load();
   /// Loads the directory, replays the spool, takes over the attempts of this node's dead incarnation, starts background
   /// work. No request may be served before it returns. A store that holds damaged records still starts.
   Task<Result<void>> start();

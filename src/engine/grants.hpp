@@ -23,6 +23,7 @@ struct NewGrant {
   std::string scope{};
   ProviderUserId provider_user{};
   bool single_select = false;
+  bool provisional = false;     ///< consent whose owner is not known yet: replaces nothing, is identified soon
   bool merge_vehicles = false;  ///< consent: add to what the replaced grant had; import: replace unless empty
 };
 
@@ -54,16 +55,26 @@ class Grants {
   Task<Result<std::vector<Result<ImportedGrant>>>> import_many(AppId app, std::vector<NewGrant> grants);
 
   Task<Result<Grant>> load(GrantRef ref);
-  /// By id alone, for callers that know no application (admin): looks through the applications given.
   Task<Result<GrantPage>> list(GrantFilter filter);
   Task<Result<void>> remove(GrantRef ref);
 
  private:
-  Task<Result<ImportedGrant>> try_import(AppId app, const NewGrant* grant);
+  Task<Result<void>> import_round(const AppId& app, const std::vector<NewGrant>& grants, std::vector<std::size_t>& left,
+                                  std::vector<Result<ImportedGrant>>& results);
+  Result<PutRequest> prepare(const AppId& app, const NewGrant& incoming, const GrantRecord* replaced);
+  Result<PutRequest> seal(PutRequest request, const TokenPair& pair);
+  void announce(const PutRequest& request);
+  std::string random_id(std::size_t length);
+  std::uint32_t die();
 
   Ports ports_;
   Policy policy_;
 };
+
+/// A grant stored by a consent before the provider said whose it is: its provider_user is a placeholder of ours.
+[[nodiscard]] bool is_provisional(const Grant& grant);
+/// ... and it came from a single-select consent.
+[[nodiscard]] bool is_provisional_single(const Grant& grant);
 
 /// Field checks of an import: sizes, characters, presence.
 [[nodiscard]] Result<void> validate(const NewGrant& grant);

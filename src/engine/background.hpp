@@ -1,0 +1,59 @@
+#pragma once
+// Background: what goes on without a caller: recovery of attempts, replay of the spool, due grants, probes of suspended
+// applications, and noticing what others changed in the store. Engine executor only.
+
+#include "engine/broker.hpp"
+#include "engine/consent.hpp"
+#include "engine/revoker.hpp"
+
+namespace keyfob::engine {
+
+struct BackgroundPolicy {
+  Milliseconds recovery_interval = seconds(1);
+  Milliseconds max_staleness = seconds(2);
+  std::size_t batch = 64;           ///< grants looked at per tick and kind
+  Milliseconds hold = seconds(60);  ///< how long a claimed grant is this node's
+};
+
+class Background : public std::enable_shared_from_this<Background> {
+ public:
+  struct Parts {
+    Refresher& refresher;
+    Broker& broker;
+    Revoker& revoker;
+    Consent& consent;
+    Directory& directory;
+    DueStore& due;
+    ChangeFeed& changes;
+  };
+  Background(Parts parts, BackgroundPolicy policy)
+      : parts_(parts), context_(parts.refresher.context()), policy_(policy) {}
+
+  /// One round of everything, before the first request is served. An outage of the store is an error; damaged records
+  /// are not.
+  Task<Result<void>> first_round();
+  /// Starts the loops; they end soon after stop().
+  void launch();
+  void stop() { stopping_ = true; }
+
+ private:
+  Task<void> tick_loop();
+  Task<void> change_loop();
+  Task<Result<void>> look_for_changes();
+  Task<Result<void>> recover();
+  Task<void> replay_spool();
+  Task<void> settle_spooled(SpooledPair spooled);
+  Task<void> serve_due();
+  Task<void> serve_one(GrantRecord record);
+  Task<void> probe_suspended();
+  [[nodiscard]] bool worth_recovering(const Grant& grant) const;
+
+  Parts parts_;
+  RefreshContext& context_;
+  BackgroundPolicy policy_;
+  std::string cursor_;
+  std::unordered_map<GrantId, BootTime> recovered_at_;  ///< when an abandoned attempt was taken up last
+  bool stopping_ = false;
+};
+
+}  // namespace keyfob::engine

@@ -1,0 +1,308 @@
+#include "engine/broker.hpp"
+
+#include <algorithm>
+
+#include "vault/pair.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+constexpr int kRounds = 3;
+
+/// The keyring this thread saw last; fetched anew when the directory has moved on.
+const vault::Keyring& keyring_of(const Directory& directory) {
+  thread_local const Directory* owner = nullptr;
+  thread_local std::uint64_t revision = 0;
+  thread_local std::shared_ptr<const DirectorySnapshot> snapshot;
+  const std::uint64_t present = directory.revision();
+  if (owner != &directory || revision != present || !snapshot) {
+    snapshot = directory.snapshot();
+    owner = &directory;
+    revision = present;
+  }
+  return *snapshot->keyring;
+}
+
+bool open_into(const Directory& directory, const CachedGrant& grant, TokenSlot& out) {
+  if (grant.sealed_access.size() > out.token.capacity()) return false;
+  const auto size = vault::open_access_into(keyring_of(directory), {grant.app, grant.grant, grant.version},
+                                            grant.sealed_access, {out.token.data(), out.token.capacity()});
+  if (!size || *size == 0) return false;
+  out.token.resize(*size);
+  out.version = grant.version;
+  out.expires_at = grant.access_expires_at;
+  return out.grant.assign(grant.grant.view()) && out.user.assign(grant.user.view()) &&
+         out.provider_user.assign(grant.provider_user.view());
+}
+
+}  // namespace
+
+TokenFailure Broker::failure(const Grant& grant, TokenProblem problem, std::string detail, Milliseconds retry_after) {
+  TokenFailure failure;
+  failure.problem = problem;
+  failure.retry_after = retry_after;
+  failure.ref = {grant.app, grant.id};
+  failure.user = grant.user;
+  failure.vehicles = grant.vehicles;
+  failure.detail = std::move(detail);
+  return failure;
+}
+
+// --- hot path
+// ------------------------------------------------------------------------------------------------------------------
+
+bool Broker::fresh_enough() const {
+  if (context_.clock.boot().time_since_epoch().count() <= valid_until_.load(std::memory_order_relaxed)) return true;
+  return !policy_.refuse_on_store_outage && outage_.load(std::memory_order_relaxed);
+}
+
+bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGrantPtr& wants_refresh) const noexcept {
+  const CachedGrantPtr cached = context_.cache.find(app, subject);
+  if (!cached || !fresh_enough()) return false;
+  const Milliseconds left = cached->access_expires_at - context_.clock.wall();
+  if (cached->status == GrantStatus::active) {
+    if (left <= policy_.serving.min_validity) return false;
+  } else if (cached->status != GrantStatus::suspect || left <= Milliseconds(0)) {
+    return false;
+  }
+  if (!open_into(context_.directory, *cached, out)) return false;
+  const bool ahead = cached->status == GrantStatus::active && left <= policy_.serving.ahead;
+  if (ahead && !cached->refresh_asked.exchange(true, std::memory_order_relaxed)) wants_refresh = cached;
+  return true;
+}
+
+// --- looking up
+// ----------------------------------------------------------------------------------------------------------------
+
+TokenFailure Broker::store_failure(const Error& error) const {
+  TokenFailure failure;
+  failure.problem = error.code == ErrorCode::damaged     ? TokenProblem::record_damaged
+                    : error.code == ErrorCode::not_found ? TokenProblem::unknown_grant
+                                                         : TokenProblem::store_unavailable;
+  failure.retry_after = seconds(1);
+  failure.detail = error.what;
+  return failure;
+}
+
+/// Which of the grants that fit is meant; found is most specific first.
+Broker::Answer<GrantRecord> Broker::choose(std::vector<GrantRecord> found, bool by_vehicle) const {
+  if (found.empty()) return std::unexpected(TokenFailure{});
+  const auto gone = [](const GrantRecord& record) {
+    return record.grant.status == GrantStatus::revoked || record.grant.status == GrantStatus::revoking;
+  };
+  if (std::ranges::all_of(found, gone)) return std::unexpected(failure(found.front().grant, TokenProblem::revoked));
+  std::erase_if(found, gone);
+  const auto differs = [&](const GrantRecord& record) { return record.grant.user != found.front().grant.user; };
+  if (std::ranges::any_of(found, differs)) {
+    TokenFailure ambiguous;
+    ambiguous.problem = TokenProblem::ambiguous_grant;
+    return std::unexpected(std::move(ambiguous));
+  }
+  if (!by_vehicle && found.size() > 1) {
+    std::erase_if(found, [](const GrantRecord& record) { return record.grant.single_select; });
+    if (found.size() != 1) {
+      TokenFailure ambiguous;
+      ambiguous.problem = TokenProblem::ambiguous_grant;
+      return std::unexpected(std::move(ambiguous));
+    }
+  }
+  const auto usable =
+      std::ranges::find_if(found, [](const GrantRecord& r) { return r.grant.status != GrantStatus::needs_reauth; });
+  return usable == found.end() ? std::move(found.front()) : std::move(*usable);
+}
+
+Task<Broker::Answer<GrantRecord>> Broker::resolve(AppId app, std::string user, std::string vehicle) {
+  GrantSelector selector;
+  selector.user = UserId(user);
+  selector.vehicle = VehicleId(vehicle);
+  Result<std::vector<GrantRecord>> found = co_await context_.reader.find(app, std::move(selector));
+  if (!found) co_return std::unexpected(store_failure(found.error()));
+  Answer<GrantRecord> chosen = choose(std::move(*found), !vehicle.empty());
+  if (!chosen) co_return chosen;
+  if (auto intact = context_.sealer.verify_association(*chosen); !intact) {
+    co_return std::unexpected(failure(chosen->grant, TokenProblem::record_damaged, intact.error().what));
+  }
+  const Subject subject{user, vehicle};
+  context_.cache.put(refresher_.overlaid(*chosen), subject);
+  co_return chosen;
+}
+
+Task<Broker::Answer<GrantRecord>> Broker::load(GrantRef ref) {
+  Result<GrantRecord> record = co_await context_.reader.load(std::move(ref));
+  if (!record) co_return std::unexpected(store_failure(record.error()));
+  if (auto intact = context_.sealer.verify_association(*record); !intact) {
+    co_return std::unexpected(failure(record->grant, TokenProblem::record_damaged, intact.error().what));
+  }
+  co_return std::move(*record);
+}
+
+// --- serving
+// -------------------------------------------------------------------------------------------------------------------
+
+Broker::Answer<GrantToken> Broker::open(const GrantRecord& record, bool refreshed) const {
+  auto token = context_.sealer.access_token(record);
+  if (!token) return std::unexpected(failure(record.grant, TokenProblem::record_damaged, token.error().what));
+  GrantToken answer;
+  answer.ref = {record.grant.app, record.grant.id};
+  answer.version = record.grant.version;
+  answer.user = record.grant.user;
+  answer.provider_user = record.grant.provider_user;
+  answer.vehicles = record.grant.vehicles;
+  answer.scope = record.grant.scope;
+  answer.token = std::move(*token);
+  answer.expires_at = record.grant.access_expires_at;
+  answer.refreshed = refreshed;
+  return answer;
+}
+
+TokenFailure Broker::flight_failure(const Grant& grant, const FlightResult& result) const {
+  if (result.damaged) return failure(grant, TokenProblem::record_damaged, result.detail);
+  switch (result.outcome) {
+    case RefreshOutcome::refused: {
+      const bool over = result.record && result.record->grant.status == GrantStatus::needs_reauth;
+      return failure(grant, over ? TokenProblem::needs_reauth : TokenProblem::refresh_refused, result.detail,
+                     result.retry_after);
+    }
+    case RefreshOutcome::suspended:
+      return failure(grant, TokenProblem::application_suspended, result.detail, result.retry_after);
+    case RefreshOutcome::store_down:
+      return failure(grant, TokenProblem::store_unavailable, result.detail, result.retry_after);
+    default: return failure(grant, TokenProblem::provider_unavailable, result.detail, result.retry_after);
+  }
+}
+
+Task<Broker::Answer<GrantRecord>> Broker::refreshed(GrantRecord stored, Purpose purpose, Milliseconds patience) {
+  const Grant grant = stored.grant;
+  std::optional<FlightResult> result = co_await refresher_.refresh(std::move(stored), purpose, patience);
+  if (!result) {
+    co_return std::unexpected(
+        failure(grant, TokenProblem::provider_unavailable, "the refresh is still under way", seconds(1)));
+  }
+  if (result->outcome == RefreshOutcome::moved) {
+    GrantRef ref{grant.app, grant.id};
+    Answer<GrantRecord> newer = co_await load(std::move(ref));
+    co_return newer;
+  }
+  const bool good = result->outcome == RefreshOutcome::refreshed || result->outcome == RefreshOutcome::held;
+  if (!good || !result->record) co_return std::unexpected(flight_failure(grant, *result));
+  co_return std::move(*result->record);
+}
+
+Task<Broker::Answer<GrantToken>> Broker::serve(GrantRecord stored, Milliseconds patience) {
+  GrantRecord record = refresher_.overlaid(stored);
+  bool rotated = false;
+  for (int round = 0; round < kRounds; ++round) {
+    switch (decide_serving(record.grant, context_.clock.wall(), policy_.serving)) {
+      case Serving::serve: co_return open(record, rotated);
+      case Serving::serve_and_refresh: refresher_.start(stored, Purpose::background); co_return open(record, rotated);
+      case Serving::wait_briefly: {
+        GrantRecord copy = stored;
+        Answer<GrantRecord> better =
+            co_await refreshed(std::move(copy), Purpose::on_demand, std::min(policy_.brief, patience));
+        if (better) {
+          rotated = rotated || better->grant.version != record.grant.version;
+          record = std::move(*better);
+        }
+        co_return open(record, rotated);
+      }
+      case Serving::wait: {
+        GrantRecord copy = stored;
+        Answer<GrantRecord> newer = co_await refreshed(std::move(copy), Purpose::on_demand, patience);
+        if (!newer) co_return std::unexpected(std::move(newer.error()));
+        rotated = true;
+        stored = *newer;
+        record = refresher_.overlaid(std::move(*newer));
+        break;
+      }
+      case Serving::needs_reauth:
+        co_return std::unexpected(failure(record.grant, TokenProblem::needs_reauth, record.grant.refusals.reason));
+      case Serving::revoked: co_return std::unexpected(failure(record.grant, TokenProblem::revoked));
+      case Serving::refused:
+        co_return std::unexpected(
+            failure(record.grant, TokenProblem::refresh_refused, record.grant.refusals.reason, kConfirmAfter));
+    }
+  }
+  co_return std::unexpected(
+      failure(record.grant, TokenProblem::provider_unavailable, "no usable access token came", seconds(5)));
+}
+
+Task<Broker::Answer<GrantToken>> Broker::get(AppId app, std::string user, std::string vehicle, Milliseconds patience) {
+  Answer<GrantRecord> stored = co_await resolve(app, user, vehicle);
+  if (stored) {
+    Answer<GrantToken> answer = co_await serve(std::move(*stored), patience);
+    co_return answer;
+  }
+  const bool outage = stored.error().problem == TokenProblem::store_unavailable;
+  if (!outage || policy_.refuse_on_store_outage) co_return std::unexpected(std::move(stored.error()));
+  Answer<GrantToken> remembered = from_memory(app, {user, vehicle});
+  if (!remembered) co_return std::unexpected(std::move(stored.error()));
+  co_return remembered;
+}
+
+/// The store cannot be asked: what is remembered is served until it expires.
+Broker::Answer<GrantToken> Broker::from_memory(const AppId& app, Subject subject) const {
+  const CachedGrantPtr cached = context_.cache.find(app, subject);
+  const bool alive = cached && (cached->status == GrantStatus::active || cached->status == GrantStatus::suspect) &&
+                     cached->access_expires_at > context_.clock.wall();
+  if (!alive) return std::unexpected(TokenFailure{});
+  GrantRecord record;
+  record.grant.app = cached->app;
+  record.grant.id = cached->grant;
+  record.grant.user = cached->user;
+  record.grant.provider_user = cached->provider_user;
+  record.grant.vehicles = cached->vehicles;
+  record.grant.scope = cached->scope;
+  record.grant.version = cached->version;
+  record.grant.access_expires_at = cached->access_expires_at;
+  record.sealed.access = cached->sealed_access;
+  return open(record, false);
+}
+
+Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersion refused, Milliseconds patience) {
+  Answer<GrantRecord> stored = co_await load(std::move(ref));
+  if (!stored) co_return std::unexpected(std::move(stored.error()));
+  GrantRecord record = refresher_.overlaid(*stored);
+  const WallTime now = context_.clock.wall();
+  const bool newer = record.grant.version != refused;
+  const bool young = record.grant.rotated_at && now - *record.grant.rotated_at < policy_.min_interval;
+  const bool settled = record.grant.status != GrantStatus::active;
+  if (newer || young || settled) {
+    const bool gone = record.grant.status != GrantStatus::active && record.grant.status != GrantStatus::suspect;
+    if (gone) {
+      const bool reauth = record.grant.status == GrantStatus::needs_reauth;
+      co_return std::unexpected(failure(record.grant, reauth ? TokenProblem::needs_reauth : TokenProblem::revoked));
+    }
+    co_return open(record, false);
+  }
+  Answer<GrantRecord> next = co_await refreshed(std::move(*stored), Purpose::on_demand, patience);
+  if (!next) co_return std::unexpected(std::move(next.error()));
+  co_return open(*next, true);
+}
+
+Task<Broker::Answer<Grant>> Broker::refresh(GrantRef ref, Milliseconds patience) {
+  Answer<GrantRecord> stored = co_await load(std::move(ref));
+  if (!stored) co_return std::unexpected(std::move(stored.error()));
+  const Grant& grant = stored->grant;
+  if (grant.status == GrantStatus::revoked || grant.status == GrantStatus::revoking) {
+    co_return std::unexpected(failure(grant, TokenProblem::revoked));
+  }
+  const Milliseconds since = context_.clock.wall() - grant.refusals.last_at;
+  if (grant.status == GrantStatus::suspect && since < kConfirmAfter) {
+    co_return std::unexpected(
+        failure(grant, TokenProblem::refresh_refused, grant.refusals.reason, kConfirmAfter - since));
+  }
+  Answer<GrantRecord> next = co_await refreshed(std::move(*stored), Purpose::on_demand, patience);
+  if (!next) co_return std::unexpected(std::move(next.error()));
+  co_return std::move(next->grant);
+}
+
+Task<void> Broker::refresh_ahead(GrantRef ref) {
+  Answer<GrantRecord> stored = co_await load(std::move(ref));
+  if (!stored) co_return;
+  const GrantRecord record = refresher_.overlaid(*stored);
+  if (decide_serving(record.grant, context_.clock.wall(), policy_.serving) != Serving::serve) {
+    refresher_.start(std::move(*stored), Purpose::background);
+  }
+}
+
+}  // namespace keyfob::engine

@@ -1,0 +1,276 @@
+#include "engine/directory.hpp"
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "core/limits.hpp"
+#include "crypto/hash.hpp"
+#include "vault/data_key.hpp"
+#include "vault/secrets.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+bool good_name(std::string_view name) {
+  const auto ok = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+           c == '.';
+  };
+  return !name.empty() && name.size() <= limits::kName && std::ranges::all_of(name, ok);
+}
+
+Result<void> check_name(std::string_view name) {
+  if (good_name(name)) return {};
+  return fail(ErrorCode::invalid_argument, "name: must be 1 to 64 letters, digits, '-', '_' or '.'");
+}
+
+const SealedSecret* sealed_of(const ApplicationRecord& record, SecretPurpose purpose) {
+  const auto it = std::ranges::find(record.secrets, purpose, &SealedSecret::purpose);
+  return it == record.secrets.end() ? nullptr : &*it;
+}
+
+void put_sealed(ApplicationRecord& record, SealedSecret secret) {
+  std::erase_if(record.secrets, [&](const SealedSecret& s) { return s.purpose == secret.purpose; });
+  record.secrets.push_back(std::move(secret));
+}
+
+}  // namespace
+
+bool ApplicationView::has_secret(SecretPurpose purpose) const { return sealed_of(record, purpose) != nullptr; }
+
+bool ApplicationView::has_v3_credentials() const {
+  return !record.app.v3_client_id.empty() && has_secret(SecretPurpose::v3_client_secret);
+}
+
+std::shared_ptr<const ApplicationView> DirectorySnapshot::find(const AppId& app) const {
+  const auto it = applications.find(app);
+  return it == applications.end() ? nullptr : it->second;
+}
+
+std::shared_ptr<const ApplicationView> DirectorySnapshot::find_by_name(std::string_view name) const {
+  for (const auto& [id, view] : applications) {
+    if (view->app().name == name) return view;
+  }
+  return nullptr;
+}
+
+Directory::Directory(DirectoryPorts ports, Profiles profiles) : ports_(ports), profiles_(std::move(profiles)) {
+  auto empty = std::make_shared<DirectorySnapshot>();
+  empty->keyring = vault::Keyring::empty();
+  snapshot_.store(std::move(empty));
+}
+
+// --- reading
+// -----------------------------------------------------------------------------------------------------------------
+
+Task<Result<std::shared_ptr<const vault::Keyring>>> Directory::unwrap_keys() {
+  Result<std::vector<WrappedDataKey>> wrapped = co_await ports_.data_keys.data_keys();
+  if (!wrapped) co_return fail(wrapped.error());
+  std::vector<vault::KeyMaterial> material;
+  for (const WrappedDataKey& key : *wrapped) {
+    if (key.master != ports_.master.fingerprint()) {
+      co_return fail(ErrorCode::damaged,
+                     "data key " + std::to_string(key.id.value()) + " is wrapped by master key " + key.master +
+                         ", but the master key at hand is " + ports_.master.fingerprint(),
+                     "point [keys] master at the key that this store was made with");
+    }
+    Bytes context = vault::wrap_context(key.app, key.id);
+    Bytes bytes = key.wrapped;
+    Result<Secret> raw = co_await ports_.master.unwrap(std::move(bytes), std::move(context));
+    if (!raw) co_return fail(raw.error());
+    material.push_back({key.app, key.id, key.primary, std::move(*raw)});
+  }
+  co_return vault::Keyring::empty()->with(material);
+}
+
+Task<Result<void>> Directory::load() {
+  Result<std::vector<ApplicationRecord>> applications = co_await ports_.applications.applications();
+  if (!applications) co_return fail(applications.error());
+  Result<std::vector<CallerRecord>> callers = co_await ports_.callers.callers();
+  if (!callers) co_return fail(callers.error());
+  auto keyring = co_await unwrap_keys();
+  if (!keyring) co_return fail(keyring.error());
+  auto next = std::make_shared<DirectorySnapshot>();
+  next->keyring = std::move(*keyring);
+  next->callers = std::move(*callers);
+  for (ApplicationRecord& record : *applications) {
+    const auto profile = profiles_.find(record.app.provider);
+    if (profile == profiles_.end()) {
+      co_return fail(
+          ErrorCode::invalid_argument,
+          "application " + record.app.name + " uses provider " + record.app.provider + ", which is not configured",
+          "add [providers." + record.app.provider + "] to keyfob.toml");
+    }
+    auto view = std::make_shared<ApplicationView>();
+    view->record = std::move(record);
+    view->profile = profile->second;
+    const AppId id = view->app().id;
+    next->applications.emplace(id, std::move(view));
+  }
+  publish(std::move(next));
+  co_return Result<void>();
+}
+
+void Directory::publish(std::shared_ptr<DirectorySnapshot> next) {
+  next->revision = revision_.load() + 1;
+  snapshot_.store(std::move(next));
+  revision_.fetch_add(1, std::memory_order_release);
+}
+
+Result<ClientSecret> Directory::client_secret(const ApplicationView& app, SecretPurpose purpose) const {
+  const SealedSecret* sealed = sealed_of(app.record, purpose);
+  if (sealed == nullptr)
+    return fail(ErrorCode::not_found, "application " + app.app().name + " has no " + std::string(to_string(purpose)));
+  return vault::open_client_secret(*snapshot_.load()->keyring, {app.app().id, purpose}, sealed->sealed);
+}
+
+Result<ManagementToken> Directory::management_token(const ApplicationView& app, SecretPurpose purpose) const {
+  const SealedSecret* sealed = sealed_of(app.record, purpose);
+  if (sealed == nullptr)
+    return fail(ErrorCode::not_found, "application " + app.app().name + " has no " + std::string(to_string(purpose)));
+  return vault::open_management_token(*snapshot_.load()->keyring, {app.app().id, purpose}, sealed->sealed);
+}
+
+// --- changing applications
+// ---------------------------------------------------------------------------------------------------
+
+std::string Directory::random_id(std::size_t length) {
+  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  std::vector<std::uint8_t> bytes(length);
+  ports_.random.fill(bytes);
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
+  return id;
+}
+
+Task<Result<WrappedDataKey>> Directory::make_data_key(AppId app) {
+  std::array<std::uint8_t, vault::kDataKeySize> random{};
+  ports_.random.fill(random);
+  Secret raw = vault::new_data_key(random);
+  wipe(random.data(), random.size());
+  WrappedDataKey key;
+  key.app = app;
+  key.id = DataKeyId(1);
+  key.master = ports_.master.fingerprint();
+  key.created_at = ports_.clock.wall();
+  Bytes context = vault::wrap_context(app, key.id);
+  Result<Bytes> wrapped = co_await ports_.master.wrap(std::move(raw), std::move(context));
+  if (!wrapped) co_return fail(wrapped.error());
+  key.wrapped = std::move(*wrapped);
+  co_return key;
+}
+
+template <class Token>
+Result<void> Directory::seal_into(ApplicationRecord& record, SecretPurpose purpose, const Token& secret) {
+  vault::Nonce nonce{};
+  ports_.random.fill(nonce);
+  auto sealed = vault::seal_secret(*snapshot_.load()->keyring, {record.app.id, purpose}, secret, nonce);
+  if (!sealed) return fail(sealed.error());
+  put_sealed(record, {purpose, std::move(*sealed), ports_.clock.wall()});
+  return {};
+}
+
+/// A new secret; the one before stays as second choice for a while.
+Result<void> Directory::replace_client_secret(ApplicationRecord& record, const ClientSecret& secret) {
+  if (const SealedSecret* old = sealed_of(record, SecretPurpose::client_secret)) {
+    auto opened = vault::open_client_secret(*snapshot_.load()->keyring, {record.app.id, old->purpose}, old->sealed);
+    if (!opened) return fail(opened.error());
+    if (auto kept = seal_into(record, SecretPurpose::previous_client_secret, *opened); !kept) return kept;
+  }
+  return seal_into(record, SecretPurpose::client_secret, secret);
+}
+
+Result<void> Directory::replace_management_token(ApplicationRecord& record, const ManagementToken& token) {
+  if (const SealedSecret* old = sealed_of(record, SecretPurpose::management_token)) {
+    auto opened = vault::open_management_token(*snapshot_.load()->keyring, {record.app.id, old->purpose}, old->sealed);
+    if (!opened) return fail(opened.error());
+    if (auto kept = seal_into(record, SecretPurpose::previous_management_token, *opened); !kept) return kept;
+  }
+  return seal_into(record, SecretPurpose::management_token, token);
+}
+
+Result<void> Directory::apply(ApplicationRecord& record, const ApplicationEdit& edit) {
+  Application& app = record.app;
+  if (edit.provider) {
+    if (!profiles_.contains(*edit.provider)) {
+      return fail(ErrorCode::invalid_argument, "provider: there is none named " + *edit.provider,
+                  "keyfob provider list shows them");
+    }
+    app.provider = *edit.provider;
+  }
+  if (edit.client_id) app.client_id = *edit.client_id;
+  if (edit.v3_client_id) app.v3_client_id = *edit.v3_client_id;
+  if (edit.mode) app.mode = *edit.mode;
+  if (edit.redirect_uri) app.redirect_uri = *edit.redirect_uri;
+  if (edit.scopes) app.scopes = *edit.scopes;
+  if (edit.return_to) app.return_to = *edit.return_to;
+  if (app.client_id.empty() || app.client_id.size() > limits::kClientId) {
+    return fail(ErrorCode::invalid_argument, "client_id: must be 1 to 256 characters");
+  }
+  if (edit.client_secret) {
+    if (auto done = replace_client_secret(record, *edit.client_secret); !done) return done;
+  }
+  if (edit.management_token) {
+    if (auto done = replace_management_token(record, *edit.management_token); !done) return done;
+  }
+  if (edit.v3_client_secret) return seal_into(record, SecretPurpose::v3_client_secret, *edit.v3_client_secret);
+  return {};
+}
+
+Task<Result<Application>> Directory::add_application(std::string name, ApplicationEdit edit) {
+  if (auto named = check_name(name); !named) co_return fail(named.error());
+  if (snapshot()->find_by_name(name)) {
+    co_return fail(ErrorCode::conflict, "an application named " + name + " exists",
+                   "keyfob app set " + name + " changes it");
+  }
+  if (!edit.client_secret || edit.client_secret->empty()) {
+    co_return fail(ErrorCode::invalid_argument, "client_secret: an application needs one");
+  }
+  if (!edit.provider) edit.provider = "smartcar";
+  ApplicationRecord record;
+  record.app.id = AppId(random_id(10));
+  record.app.name = name;
+  record.app.created_at = record.app.updated_at = ports_.clock.wall();
+  const AppId id = record.app.id;
+  Result<WrappedDataKey> key = co_await make_data_key(id);
+  if (!key) co_return fail(key.error());
+  std::vector<WrappedDataKey> keys;
+  keys.push_back(std::move(*key));
+  const Result<void> stored = co_await ports_.data_keys.put_data_keys(std::move(keys));
+  if (!stored) co_return fail(stored.error());
+  const Result<void> loaded = co_await load();
+  if (!loaded) co_return fail(loaded.error());
+  if (auto applied = apply(record, edit); !applied) {
+    const Result<void> undone = co_await ports_.applications.remove_application(id);
+    if (!undone) co_return fail(undone.error());
+    co_return fail(applied.error());
+  }
+  co_return co_await store(std::move(record));
+}
+
+Task<Result<Application>> Directory::set_application(AppId app, ApplicationEdit edit) {
+  const auto view = snapshot()->find(app);
+  if (!view) co_return fail(ErrorCode::not_found, "no such application");
+  ApplicationRecord record = view->record;
+  record.app.revision += 1;
+  record.app.updated_at = ports_.clock.wall();
+  if (auto applied = apply(record, edit); !applied) co_return fail(applied.error());
+  co_return co_await store(std::move(record));
+}
+
+Task<Result<Application>> Directory::store(ApplicationRecord record) {
+  const Application app = record.app;
+  const Result<void> put = co_await ports_.applications.put_application(std::move(record));
+  if (!put) co_return fail(put.error());
+  const Result<void> loaded = co_await load();
+  if (!loaded) co_return fail(loaded.error());
+  co_return app;
+}
+
+Task<Result<void>> Directory::remove_application(AppId app) {
+  const Result<void> removed = co_await ports_.applications.remove_application(std::move(app));
+  if (!removed) co_return fail(removed.error());
+  co_return co_await load();
+}
+
+}  // namespace keyfob::engine

@@ -1,0 +1,158 @@
+#include "engine/engine.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "engine/background.hpp"
+#include "engine/broker.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+RefreshPolicy refresh_policy(const EngineConfig& config) {
+  RefreshPolicy policy;
+  policy.timing.timeout = config.timeout;
+  policy.timing.lease = config.lease;
+  policy.keep_alive = config.keep_alive;
+  policy.ahead = config.ahead;
+  policy.always_fresh = config.always_fresh;
+  policy.gate = {config.max_in_flight, config.max_rate};
+  return policy;
+}
+
+BrokerPolicy broker_policy(const EngineConfig& config) {
+  BrokerPolicy policy;
+  policy.serving = {config.min_validity, config.ahead};
+  policy.min_interval = config.min_interval;
+  policy.max_staleness = config.max_staleness;
+  policy.refuse_on_store_outage = config.refuse_on_store_outage;
+  return policy;
+}
+
+BackgroundPolicy background_policy(const EngineConfig& config) {
+  BackgroundPolicy policy;
+  policy.recovery_interval = config.recovery_interval;
+  policy.max_staleness = config.max_staleness;
+  return policy;
+}
+
+/// Runs `task` on the engine's executor and comes back to the awaiting one. The caller's cancellation stops nothing.
+template <class T>
+Task<T> on_engine(asio::any_io_executor executor, Task<T> task) {
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  T result = co_await asio::co_spawn(executor, std::move(task), asio::use_awaitable);
+  co_return result;
+}
+
+}  // namespace
+
+struct Engine::Parts {
+  Parts(asio::any_io_executor ex, const EnginePorts& ports, const EngineConfig& config, const NodeIdentity& node,
+        Directory::Profiles profiles)
+      : executor(ex),
+        clock(ports.clock),
+        cache(config.cache_entries),
+        directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random},
+                  std::move(profiles)),
+        sealer(directory, ports.random),
+        grants({ports.reader, ports.writer, ports.clock, ports.random, directory, cache}, {config.keep_alive}),
+        consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
+                config.consent_ttl, config.timeout),
+        refresher({ex, ports.reader, ports.refreshes, ports.late_pairs, ports.health, ports.endpoint, ports.provider,
+                   ports.spool, ports.clock, ports.random, ports.events, ports.metrics, directory, sealer, cache, node,
+                   refresh_policy(config)}),
+        broker(refresher, broker_policy(config)),
+        revoker(refresher),
+        background(std::make_shared<Background>(
+            Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
+            background_policy(config))) {}
+
+  asio::any_io_executor executor;
+  Clock& clock;
+  TokenCache cache;
+  Directory directory;
+  Sealer sealer;
+  Grants grants;
+  Consent consent;
+  Refresher refresher;
+  Broker broker;
+  Revoker revoker;
+  std::shared_ptr<Background> background;
+};
+
+Engine::Engine(asio::any_io_executor executor, EnginePorts ports, EngineConfig config, NodeIdentity node,
+               Directory::Profiles profiles)
+    : parts_(std::make_unique<Parts>(executor, ports, config, node, std::move(profiles))) {}
+
+Engine::~Engine() = default;
+
+Task<Result<void>> Engine::load() {
+  Result<void> loaded = co_await parts_->directory.load();
+  co_return loaded;
+}
+
+Task<Result<void>> Engine::start() {
+  Result<void> loaded = co_await load();
+  if (!loaded) co_return loaded;
+  Result<void> ready = co_await parts_->background->first_round();
+  if (!ready) co_return ready;
+  parts_->background->launch();
+  co_return Result<void>();
+}
+
+Task<void> Engine::stop(Milliseconds patience) {
+  parts_->background->stop();
+  const BootTime until = parts_->clock.boot() + patience;
+  while (!parts_->refresher.idle() && parts_->clock.boot() < until) {
+    co_await parts_->clock.sleep(Milliseconds(20));
+  }
+}
+
+asio::any_io_executor Engine::executor() const { return parts_->executor; }
+Directory& Engine::directory() { return parts_->directory; }
+Grants& Engine::grants() { return parts_->grants; }
+Consent& Engine::consent() { return parts_->consent; }
+
+EngineStatus Engine::status() const {
+  EngineStatus status;
+  status.flights = parts_->refresher.flights();
+  status.spooled = parts_->refresher.context().spool.entries().size();
+  status.cached = parts_->cache.size();
+  status.suspended = parts_->refresher.suspended();
+  return status;
+}
+
+bool Engine::try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept {
+  CachedGrantPtr wants_refresh;
+  const bool got = parts_->broker.try_get(app, subject, out, wants_refresh);
+  if (wants_refresh) {
+    auto ahead = [parts = parts_.get(), ref = GrantRef{wants_refresh->app, wants_refresh->grant}]() -> Task<void> {
+      co_await parts->broker.refresh_ahead(ref);
+    };
+    asio::co_spawn(parts_->executor, std::move(ahead), asio::detached);
+  }
+  return got;
+}
+
+Task<std::expected<GrantToken, TokenFailure>> Engine::get(AppId app, std::string user, std::string vehicle,
+                                                          Milliseconds patience) {
+  return on_engine(parts_->executor, parts_->broker.get(std::move(app), std::move(user), std::move(vehicle), patience));
+}
+
+Task<std::expected<GrantToken, TokenFailure>> Engine::after_refusal(GrantRef ref, GrantVersion refused,
+                                                                    Milliseconds patience) {
+  return on_engine(parts_->executor, parts_->broker.after_refusal(std::move(ref), refused, patience));
+}
+
+Task<std::expected<Grant, TokenFailure>> Engine::refresh(GrantRef ref, Milliseconds patience) {
+  return parts_->broker.refresh(std::move(ref), patience);
+}
+
+Task<Result<RevokeState>> Engine::revoke(GrantRef ref, bool local) {
+  return parts_->revoker.revoke(std::move(ref), local);
+}
+
+}  // namespace keyfob::engine

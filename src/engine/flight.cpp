@@ -1,0 +1,408 @@
+#include "engine/flight.hpp"
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "core/freshness.hpp"
+#include "vault/sealed_record.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+using Kind = RefreshAction::Kind;
+
+RefreshTiming timing_for(const RefreshPolicy& policy, const ProviderProfile& profile) {
+  RefreshTiming timing = policy.timing;
+  timing.reuse_window = profile.reuse_window;
+  timing.late_reuse = profile.late_reuse;
+  return timing;
+}
+
+}  // namespace
+
+Flight::Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, GrantRecord record, Purpose purpose)
+    : owner_(owner),
+      context_(owner.context_),
+      app_(std::move(app)),
+      record_(std::move(record)),
+      at_(record_.grant.version),
+      purpose_(purpose),
+      machine_(timing_for(context_.policy, *app_->profile), app_->has_secret(SecretPurpose::previous_client_secret)),
+      mailbox_(context_.executor),
+      landed_(context_.executor) {}
+
+void Flight::launch() {
+  auto body = [self = shared_from_this()]() -> Task<void> { co_await self->run(); };
+  asio::co_spawn(context_.executor, std::move(body), asio::detached);
+}
+
+Task<std::optional<FlightResult>> Flight::wait(Milliseconds patience) {
+  const auto self = shared_from_this();
+  std::function<bool()> ready = [self] { return self->result_.has_value(); };
+  const bool landed = co_await landed_.wait(std::move(ready), context_.clock, patience);
+  std::optional<FlightResult> result;
+  if (landed) result = result_;
+  co_return result;
+}
+
+Task<void> Flight::run() {
+  co_await owner_.gate(record_.grant.app).enter(purpose_, context_.clock);
+  if (auto intact = context_.sealer.verify(record_); !intact) {
+    damaged_ = true;
+    detail_ = intact.error().what;
+    finish({.kind = Kind::finish, .outcome = RefreshOutcome::unavailable});
+    --owner_.lingering_;
+    co_return;
+  }
+  const bool spooled = owner_.held(ref(), at_) != nullptr;
+  RefreshAction action = machine_.step(refresh::Started{spooled}, context_.clock.boot(), context_.die());
+  while (action.kind != Kind::stop) {
+    const Event event = co_await carry_out(action);
+    action = machine_.step(event, context_.clock.boot(), context_.die());
+  }
+  co_await release_all();
+  --owner_.lingering_;
+}
+
+Task<Flight::Event> Flight::carry_out(RefreshAction action) {
+  switch (action.kind) {
+    case Kind::begin: co_return co_await begin();
+    case Kind::exchange: {
+      Event event = start_exchange(action);
+      if (!std::holds_alternative<refresh::Noted>(event)) co_return event;
+      co_return co_await next_event(action.delay);
+    }
+    case Kind::await: co_return co_await next_event(action.delay);
+    case Kind::commit: co_return co_await commit_exchange(action.exchange);
+    case Kind::commit_spooled: co_return co_await commit_spooled();
+    case Kind::spool: co_return co_await spool(action.exchange);
+    case Kind::keep_late: co_return co_await keep_late(action);
+    case Kind::discard: co_return co_await discard(action);
+    case Kind::reread: co_return co_await reread();
+    case Kind::note_unused: co_return co_await note_unused();
+    case Kind::note_refused: co_return co_await note_refused(action.disposition);
+    case Kind::finish: co_return finish(action);
+    case Kind::stop: break;
+  }
+  co_return refresh::TimerEnded{};
+}
+
+Task<Flight::Event> Flight::next_event(Milliseconds limit) {
+  std::optional<Event> event = co_await mailbox_.next(context_.clock, limit);
+  co_return event ? std::move(*event) : Event(refresh::TimerEnded{});
+}
+
+// --- begin
+// -------------------------------------------------------------------------------------------------------------------
+
+Task<Flight::Event> Flight::begin() {
+  began_at_ = context_.clock.boot();
+  if (!has_reserved_) {
+    const auto slot = context_.spool.reserve();
+    if (!slot) {
+      detail_ = slot.error().what;
+      co_return refresh::SpoolFull{};
+    }
+    reserved_ = *slot;
+    has_reserved_ = true;
+  }
+  BeginRequest request;
+  request.ref = ref();
+  request.at = at_;
+  request.attempt = AttemptId(context_.random_id(16));
+  request.node = context_.node;
+  request.lease = context_.policy.timing.lease;
+  request.replaces = attempt_;
+  const AttemptId attempt = request.attempt;
+  Result<BeginOutcome> outcome = co_await context_.store.begin(std::move(request));
+  if (!outcome) {
+    detail_ = outcome.error().what;
+    damaged_ = damaged_ || outcome.error().code == ErrorCode::damaged;
+    co_return refresh::StoreFailed{};
+  }
+  if (const Busy* busy = std::get_if<Busy>(&*outcome)) co_return refresh::Busy{busy->lease_left};
+  if (std::holds_alternative<Moved>(*outcome)) co_return refresh::Moved{};
+  Begun& begun = std::get<Begun>(*outcome);
+  const Attempt& noted = begun.record.grant.attempt.value();
+  refresh::Begun event;
+  event.since_first_sent = noted.since_first_sent;
+  event.taken_over = !attempt_ && (noted.since_first_sent > Milliseconds(0) || noted.stranded);
+  event.elapsed = context_.clock.boot() - began_at_;
+  attempt_ = attempt;
+  record_ = std::move(begun.record);
+  co_return event;
+}
+
+// --- exchange
+// ----------------------------------------------------------------------------------------------------------------
+
+std::optional<TokenRequest> Flight::make_request(const RefreshAction& action) {
+  const auto purpose = action.previous_secret ? SecretPurpose::previous_client_secret : SecretPurpose::client_secret;
+  auto secret = context_.directory.client_secret(*app_, purpose);
+  auto token =
+      action.spare_pair && spare_ ? context_.sealer.refresh_token(*spare_) : context_.sealer.refresh_token(record_);
+  if (!secret || !token) {
+    damaged_ = true;
+    detail_ = secret ? token.error().what : secret.error().what;
+    return std::nullopt;
+  }
+  TokenRequest request;
+  request.provider = app_->profile->name;
+  request.client_id = app_->app().client_id;
+  request.client_secret = std::move(*secret);
+  request.grant = RefreshGrant{std::move(*token)};
+  return request;
+}
+
+/// Noted means: on its way; anything else is what came of it at once.
+Flight::Event Flight::start_exchange(const RefreshAction& action) {
+  const auto snapshot = context_.directory.snapshot();
+  if (auto latest = snapshot->find(record_.grant.app)) app_ = latest;
+  Exchange& exchange_state = exchanges_.emplace_back();
+  exchange_state.slot = reserved_;
+  exchange_state.slot_taken = has_reserved_;
+  has_reserved_ = false;
+  auto request = make_request(action);
+  if (!request) return refresh::Answered{.exchange = action.exchange, .disposition = Disposition::unsent};
+  const ExchangeLimits limits{began_at_ + context_.policy.timing.timeout,
+                              std::max(machine_.window_end(), began_at_ + context_.policy.timing.timeout)};
+  auto body = [self = shared_from_this(), number = action.exchange, request = std::move(*request),
+               limits]() mutable -> Task<void> { co_await self->exchange(number, std::move(request), limits); };
+  asio::co_spawn(context_.executor, std::move(body), asio::detached);
+  return refresh::Noted{};
+}
+
+Task<void> Flight::exchange(ExchangeNumber number, TokenRequest request, ExchangeLimits limits) {
+  const WallTime sent_at = context_.clock.wall();
+  const BootTime started = context_.clock.boot();
+  TokenAnswer answer = co_await context_.endpoint.exchange(std::move(request), limits);
+  context_.metrics.observe("exchange_duration", context_.clock.boot() - started);
+  context_.metrics.count("exchanges", to_string(answer.disposition));
+  provider_answered(answer);
+  mailbox_.post(answered(number, std::move(answer), sent_at));
+}
+
+/// Keep, then judge: whatever tokens came are sealed at once; the plaintext ends here.
+Flight::Event Flight::answered(ExchangeNumber number, TokenAnswer answer, WallTime sent_at) {
+  refresh::Answered event;
+  event.exchange = number;
+  event.disposition = answer.disposition;
+  event.has_refresh = answer.refresh && !answer.refresh->empty();
+  event.has_access = answer.access && !answer.access->empty();
+  event.retry_after = answer.retry_after;
+  if (!answer.detail.empty()) detail_ = answer.detail;
+  if (!event.has_refresh && answer.disposition != Disposition::done) return event;
+  auto pair = seal_answer(std::move(answer), sent_at);
+  if (pair) {
+    exchanges_[number].pair = std::move(*pair);
+  } else {
+    detail_ = pair.error().what;
+    event.has_refresh = false;
+    event.disposition = Disposition::unknown;
+  }
+  return event;
+}
+
+Result<KeptPair> Flight::seal_answer(TokenAnswer answer, WallTime sent_at) {
+  TokenPair pair;
+  if (answer.access) pair.access = std::move(*answer.access);
+  if (answer.refresh && !answer.refresh->empty()) {
+    pair.refresh = std::move(*answer.refresh);
+  } else {
+    auto old = context_.sealer.refresh_token(record_);  // RFC 6749 section 6: no new one means the old one stays
+    if (!old) return fail(old.error());
+    pair.refresh = std::move(*old);
+  }
+  const ProviderProfile& profile = *app_->profile;
+  KeptPair kept;
+  kept.app = record_.grant.app;
+  kept.grant = record_.grant.id;
+  kept.at = at_;
+  const bool usable = !pair.access.empty();
+  kept.access_expires_at = usable ? sent_at + answer.expires_in.value_or(profile.access_ttl) : sent_at;
+  kept.refresh_expires_at = sent_at + answer.refresh_expires_in.value_or(profile.refresh_ttl);
+  kept.received_at = context_.clock.wall();
+  kept.scope = std::move(answer.scope);
+  auto sealed = context_.sealer.seal(kept.app, kept.grant, {at_.generation.next(), at_.epoch}, pair);
+  if (!sealed) return fail(sealed.error());
+  const auto key = vault::data_key_of(sealed->refresh);
+  if (key) kept.data_key = *key;
+  kept.sealed = std::move(*sealed);
+  return kept;
+}
+
+void Flight::provider_answered(const TokenAnswer& answer) {
+  ApplicationGate& gate = owner_.gate(record_.grant.app);
+  const BootTime now = context_.clock.boot();
+  switch (answer.disposition) {
+    case Disposition::configuration:
+      // A second choice may still work; finish() suspends when none does.
+      break;
+    case Disposition::throttled:
+      gate.pause(now + std::min<Milliseconds>(answer.retry_after.value_or(seconds(1)), minutes(10)));
+      break;
+    case Disposition::done:
+    case Disposition::refused:
+      if (gate.resume()) context_.emit("application.resumed", record_.grant);
+      break;
+    default: break;
+  }
+}
+
+// --- storing
+// -----------------------------------------------------------------------------------------------------------------
+
+WallTime Flight::due_for(const KeptPair& pair) const {
+  const WallTime now = context_.clock.wall();
+  const WallTime keep_alive = keep_alive_due(now, pair.refresh_expires_at, context_.policy.keep_alive, context_.die());
+  if (pair.access_expires_at <= now) return now;
+  if (!context_.policy.always_fresh) return keep_alive;
+  const Milliseconds spread = context_.policy.ahead / 2;
+  return std::min(keep_alive, std::max(now + seconds(1), pair.access_expires_at - context_.policy.ahead -
+                                                             Milliseconds(context_.die() % (spread.count() + 1))));
+}
+
+Task<Flight::Event> Flight::commit(KeptPair pair) {
+  CommitRequest request;
+  request.pair = pair;
+  request.rotated_at = pair.received_at;
+  request.due_at = due_for(pair);
+  request.node = context_.node;
+  Result<CommitOutcome> outcome = co_await context_.store.commit(std::move(request));
+  if (!outcome) {
+    detail_ = outcome.error().what;
+    context_.metrics.count("commit_failures");
+    co_return refresh::CommitFailed{};
+  }
+  if (Committed* committed_now = std::get_if<Committed>(&*outcome)) {
+    committed(std::move(committed_now->record));
+    co_return refresh::Committed{};
+  }
+  Moved& moved = std::get<Moved>(*outcome);
+  const bool ours = moved.record.sealed == pair.sealed;
+  const bool same_epoch = moved.record.grant.version.epoch == pair.at.epoch;
+  if (ours) committed(std::move(moved.record));
+  co_return refresh::CommitMoved{ours, same_epoch};
+}
+
+void Flight::committed(GrantRecord record) {
+  const GrantStatus before = record_.grant.status;
+  record_ = std::move(record);
+  context_.cache.update(record_);
+  context_.metrics.count("refreshes", "committed");
+  if (before == GrantStatus::suspect || before == GrantStatus::needs_reauth)
+    context_.emit("grant.recovered", record_.grant);
+}
+
+Task<Flight::Event> Flight::commit_exchange(ExchangeNumber number) {
+  KeptPair pair = exchanges_[number].pair.value();
+  Event event = co_await commit(std::move(pair));
+  const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
+  const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
+  if (stored) {
+    co_await release_slot(number);
+    if (spare_) {
+      KeptPair used = *spare_;
+      const auto dropped = co_await context_.late_pairs.drop_late(std::move(used));
+      if (!dropped) context_.metrics.count("late_pair_leftovers");
+    }
+  }
+  co_return event;
+}
+
+Task<Flight::Event> Flight::commit_spooled() {
+  const SpooledPair* spooled = owner_.held(ref(), at_);
+  if (spooled == nullptr) co_return refresh::CommitFailed{};
+  const SpoolSlot slot = spooled->slot;
+  KeptPair pair = spooled->pair;
+  Event event = co_await commit(std::move(pair));
+  const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
+  if (std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours)) {
+    co_await context_.spool.release(slot);
+    owner_.reload_held();
+  }
+  co_return event;
+}
+
+Task<Flight::Event> Flight::spool(ExchangeNumber number) {
+  Exchange& exchange_state = exchanges_[number];
+  KeptPair pair = exchange_state.pair.value();
+  const SpoolSlot slot = exchange_state.slot;
+  const Result<void> kept = co_await context_.spool.keep(slot, std::move(pair));
+  context_.metrics.count("spooled", kept ? "kept" : "failed");
+  if (!kept) {
+    detail_ = kept.error().what;
+    co_return refresh::Kept{false};
+  }
+  exchanges_[number].slot_taken = false;  // the spool owns it until its commit
+  owner_.reload_held();
+  context_.cache.update(owner_.overlaid(record_));
+  co_return refresh::Kept{true};
+}
+
+const KeptPair* Flight::pair_of(const RefreshAction& action) const {
+  if (action.spooled) {
+    const SpooledPair* spooled = owner_.held({record_.grant.app, record_.grant.id}, at_);
+    return spooled == nullptr ? nullptr : &spooled->pair;
+  }
+  return exchanges_[action.exchange].pair ? &*exchanges_[action.exchange].pair : nullptr;
+}
+
+Task<Flight::Event> Flight::keep_late(RefreshAction action) {
+  const KeptPair* pair = pair_of(action);
+  if (pair == nullptr || pair->sealed == record_.sealed) co_return refresh::Kept{true};
+  KeptPair copy = *pair;
+  const Result<void> kept = co_await context_.late_pairs.keep_late(std::move(copy));
+  context_.metrics.count("late_pairs", kept ? "kept" : "failed");
+  if (kept) co_await release(action);
+  co_return refresh::Kept{kept.has_value()};
+}
+
+/// The consent was replaced: this pair must never be stored. It is revoked where a token can be revoked alone (RFC
+/// 7009).
+Task<Flight::Event> Flight::discard(RefreshAction action) {
+  const KeptPair* pair = pair_of(action);
+  if (pair != nullptr && !app_->profile->revoke.revocation_url.empty()) {
+    auto refresh_token = context_.sealer.refresh_token(*pair);
+    auto secret = context_.directory.client_secret(*app_, SecretPurpose::client_secret);
+    if (refresh_token && secret) {
+      ProviderApi::Revocation revocation;
+      revocation.provider = app_->profile->name;
+      revocation.client_id = app_->app().client_id;
+      revocation.client_secret = std::move(*secret);
+      revocation.pair.refresh = std::move(*refresh_token);
+      const Result<void> revoked = co_await context_.provider.revoke(std::move(revocation));
+      context_.metrics.count("discarded_pairs", revoked ? "revoked" : "not_revoked");
+    }
+  }
+  co_await release(action);
+  co_return refresh::Kept{true};
+}
+
+Task<void> Flight::release(const RefreshAction& action) {
+  if (!action.spooled) {
+    co_await release_slot(action.exchange);
+    co_return;
+  }
+  const SpooledPair* spooled = owner_.held(ref(), at_);
+  if (spooled == nullptr) co_return;
+  const SpoolSlot slot = spooled->slot;
+  co_await context_.spool.release(slot);
+  owner_.reload_held();
+}
+
+Task<void> Flight::release_slot(ExchangeNumber number) {
+  if (!exchanges_[number].slot_taken) co_return;
+  exchanges_[number].slot_taken = false;
+  const SpoolSlot slot = exchanges_[number].slot;
+  co_await context_.spool.release(slot);
+}
+
+Task<void> Flight::release_all() {
+  for (ExchangeNumber number = 0; number < exchanges_.size(); ++number) co_await release_slot(number);
+  if (has_reserved_) co_await context_.spool.release(reserved_);
+  has_reserved_ = false;
+}
+
+}  // namespace keyfob::engine

@@ -1,0 +1,82 @@
+#pragma once
+// Flight: carries out what a RefreshMachine decides for one version of one grant, and decides nothing itself. Engine
+// executor only; lives until its last exchange has been answered, however long its callers waited.
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/refusal.hpp"
+#include "engine/refresher.hpp"
+
+namespace keyfob::engine {
+
+class Flight : public std::enable_shared_from_this<Flight> {
+ public:
+  Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, GrantRecord record, Purpose purpose);
+
+  /// Keeps itself alive until it has stopped.
+  void launch();
+  /// Empty: `patience` ended first.
+  Task<std::optional<FlightResult>> wait(Milliseconds patience);
+  [[nodiscard]] GrantRef ref() const { return {record_.grant.app, record_.grant.id}; }
+
+ private:
+  struct Exchange {
+    SpoolSlot slot = 0;
+    bool slot_taken = false;
+    std::optional<KeptPair> pair{};
+  };
+  using Event = refresh::Event;
+
+  Task<void> run();
+  Task<Event> carry_out(RefreshAction action);
+  Task<Event> begin();
+  Event start_exchange(const RefreshAction& action);
+  Task<void> exchange(ExchangeNumber number, TokenRequest request, ExchangeLimits limits);
+  Event answered(ExchangeNumber number, TokenAnswer answer, WallTime sent_at);
+  Task<Event> next_event(Milliseconds limit);
+  Task<Event> commit(KeptPair pair);
+  Task<Event> commit_exchange(ExchangeNumber number);
+  Task<Event> commit_spooled();
+  Task<Event> spool(ExchangeNumber number);
+  Task<Event> keep_late(RefreshAction action);
+  Task<Event> discard(RefreshAction action);
+  Task<Event> reread();
+  Task<Event> note_unused();
+  Task<Event> note_refused(Disposition disposition);
+  void tell(const RefusalVerdict& verdict, GrantStatus before);
+  Event finish(const RefreshAction& action);
+
+  [[nodiscard]] std::optional<TokenRequest> make_request(const RefreshAction& action);
+  [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, WallTime sent_at);
+  [[nodiscard]] WallTime due_for(const KeptPair& pair) const;
+  [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;
+  void provider_answered(const TokenAnswer& answer);
+  void committed(GrantRecord record);
+  Task<void> release(const RefreshAction& action);
+  Task<void> release_slot(ExchangeNumber number);
+  Task<void> release_all();
+
+  Refresher& owner_;
+  RefreshContext& context_;
+  std::shared_ptr<const ApplicationView> app_;
+  GrantRecord record_;
+  GrantVersion at_;  ///< the version this flight refreshes
+  Purpose purpose_;
+  RefreshMachine machine_;
+  Mailbox<Event> mailbox_;
+  Wakeup landed_;
+  std::vector<Exchange> exchanges_;
+  std::optional<AttemptId> attempt_;
+  BootTime began_at_{};
+  SpoolSlot reserved_ = 0;
+  bool has_reserved_ = false;
+  std::optional<KeptPair> spare_;  ///< a late or spooled pair whose refresh token is tried after a refusal
+  std::vector<Bytes> tried_;       ///< sealed refresh tokens of spare pairs that were tried
+  bool damaged_ = false;
+  std::string detail_;
+  std::optional<FlightResult> result_;
+};
+
+}  // namespace keyfob::engine

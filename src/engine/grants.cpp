@@ -1,0 +1,265 @@
+#include "engine/grants.hpp"
+
+#include <algorithm>
+
+#include "core/freshness.hpp"
+#include "core/limits.hpp"
+#include "engine/sealer.hpp"
+#include "engine/token_cache.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+constexpr std::size_t kGrantIdLength = 20;
+constexpr int kConflictRetries = 5;
+constexpr std::string_view kProvisional = "pending-";
+constexpr std::string_view kProvisionalSingle = "pending-single-";
+constexpr Milliseconds kIdentifyAfter = seconds(30);
+
+bool printable(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+}
+
+/// A token goes into a header: visible ASCII only.
+bool token_text(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+Result<void> check_text(std::string_view field, std::string_view text, std::size_t limit, bool required) {
+  if (required && text.empty()) return fail(ErrorCode::invalid_argument, std::string(field) + ": is missing");
+  if (text.size() > limit) {
+    return fail(ErrorCode::invalid_argument,
+                std::string(field) + ": is longer than " + std::to_string(limit) + " bytes");
+  }
+  if (!printable(text)) return fail(ErrorCode::invalid_argument, std::string(field) + ": has control characters");
+  return {};
+}
+
+Result<void> check_token(std::string_view field, std::size_t size, bool good) {
+  if (size == 0) return fail(ErrorCode::invalid_argument, std::string(field) + ": is missing");
+  if (size > limits::kToken)
+    return fail(ErrorCode::invalid_argument, std::string(field) + ": is longer than 8192 bytes");
+  if (!good) return fail(ErrorCode::invalid_argument, std::string(field) + ": has characters that no token has");
+  return {};
+}
+
+/// The grant that an import of this owner replaces, if there is one.
+const GrantRecord* same_owner(const std::vector<GrantRecord>& found, const NewGrant& incoming) {
+  if (incoming.provisional) return nullptr;
+  for (const GrantRecord& record : found) {
+    const Grant& grant = record.grant;
+    if (grant.single_select != incoming.single_select) continue;
+    if (incoming.single_select && grant.vehicles != incoming.vehicles) continue;
+    if (is_provisional(grant)) continue;
+    const bool account =
+        incoming.provider_user.empty() || grant.provider_user.empty() || grant.provider_user == incoming.provider_user;
+    if (account) return &record;
+  }
+  return nullptr;
+}
+
+std::vector<VehicleId> united(std::vector<VehicleId> a, const std::vector<VehicleId>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  std::ranges::sort(a);
+  const auto rest = std::ranges::unique(a);
+  a.erase(rest.begin(), rest.end());
+  return a;
+}
+
+}  // namespace
+
+bool is_provisional(const Grant& grant) { return grant.provider_user.view().starts_with(kProvisional); }
+
+bool is_provisional_single(const Grant& grant) { return grant.provider_user.view().starts_with(kProvisionalSingle); }
+
+Result<void> validate(const NewGrant& grant) {
+  if (auto good = check_text("user", grant.user.view(), limits::kUserId, true); !good) return good;
+  if (auto good = check_text("provider_user", grant.provider_user.view(), limits::kProviderUserId, false); !good)
+    return good;
+  if (auto good = check_text("scope", grant.scope, limits::kScope, false); !good) return good;
+  if (grant.vehicles.size() > limits::kVehiclesPerGrant) {
+    return fail(ErrorCode::invalid_argument, "vehicles: more than 1000");
+  }
+  for (const VehicleId& vehicle : grant.vehicles) {
+    if (auto good = check_text("vehicles", vehicle.view(), limits::kVehicleId, true); !good) return good;
+  }
+  if (grant.single_select && !grant.provisional && grant.vehicles.size() != 1) {
+    return fail(ErrorCode::invalid_argument, "vehicles: a single-select grant has exactly one");
+  }
+  if (grant.expires_in < Milliseconds(0) || grant.expires_in > days(3650)) {
+    return fail(ErrorCode::invalid_argument, "expires_in: must be 0 seconds to 10 years");
+  }
+  const bool access_good = token_text(reveal_secret(grant.pair.access));
+  const bool refresh_good = token_text(reveal_secret(grant.pair.refresh));
+  if (auto good = check_token("access_token", grant.pair.access.size(), access_good); !good) return good;
+  return check_token("refresh_token", grant.pair.refresh.size(), refresh_good);
+}
+
+Grants::Grants(Ports ports, Policy policy) : ports_(ports), policy_(policy) {}
+
+std::uint32_t Grants::die() {
+  std::array<std::uint8_t, 4> bytes{};
+  ports_.random.fill(bytes);
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, const GrantRecord* replaced) {
+  const auto view = ports_.directory.snapshot()->find(app);
+  if (!view) return fail(ErrorCode::not_found, "no such application");
+  const WallTime now = ports_.clock.wall();
+  PutRequest request;
+  Grant& grant = request.record.grant;
+  grant.app = app;
+  grant.created_at = now;
+  if (replaced != nullptr) {
+    grant = replaced->grant;
+    request.replaces = replaced->grant.version;
+    grant.attempt.reset();
+    grant.attention.reset();
+    grant.refusals = {};
+  } else {
+    grant.id = GrantId("g_" + random_id(kGrantIdLength));
+  }
+  grant.version = {grant.version.generation.next(), grant.version.epoch.next()};
+  grant.status = GrantStatus::active;
+  grant.user = incoming.user;
+  grant.single_select = incoming.single_select;
+  if (!incoming.provider_user.empty()) grant.provider_user = incoming.provider_user;
+  if (incoming.merge_vehicles) {
+    grant.vehicles = united(grant.vehicles, incoming.vehicles);
+  } else if (!incoming.vehicles.empty()) {
+    grant.vehicles = united({}, incoming.vehicles);
+  }
+  if (!incoming.scope.empty()) grant.scope = incoming.scope;
+  grant.updated_at = now;
+  grant.rotated_at.reset();
+  grant.access_expires_at = now + incoming.expires_in;
+  grant.refresh_expires_at = now + incoming.refresh_expires_in.value_or(view->profile->refresh_ttl);
+  grant.due_at = keep_alive_due(now, grant.refresh_expires_at, policy_.keep_alive, die());
+  if (incoming.provisional) {
+    grant.provider_user =
+        ProviderUserId(std::string(incoming.single_select ? kProvisionalSingle : kProvisional) + random_id(10));
+    grant.single_select = false;
+    grant.due_at = now + kIdentifyAfter;
+  }
+  return seal(std::move(request), incoming.pair);
+}
+
+Result<PutRequest> Grants::seal(PutRequest request, const TokenPair& pair) {
+  Sealer sealer(ports_.directory, ports_.random);
+  const Grant& grant = request.record.grant;
+  auto sealed = sealer.seal(grant.app, grant.id, grant.version, pair);
+  if (!sealed) return fail(sealed.error());
+  auto mac = sealer.associate(grant);
+  if (!mac) return fail(mac.error());
+  request.record.sealed = std::move(*sealed);
+  request.record.association_mac = std::move(*mac);
+  return request;
+}
+
+std::string Grants::random_id(std::size_t length) {
+  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  std::vector<std::uint8_t> bytes(length);
+  ports_.random.fill(bytes);
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
+  return id;
+}
+
+/// Everything that may be remembered about this owner and these vehicles is looked up anew.
+void Grants::announce(const PutRequest& request) {
+  const Grant& grant = request.record.grant;
+  ports_.cache.forget({grant.app, grant.id});
+  ports_.cache.forget_subjects(grant.app, grant.user, grant.vehicles);
+}
+
+Task<Result<ImportedGrant>> Grants::import_one(AppId app, NewGrant grant) {
+  std::vector<NewGrant> one;
+  one.push_back(std::move(grant));
+  auto results = co_await import_many(std::move(app), std::move(one));
+  if (!results) co_return fail(results.error());
+  co_return std::move(results->front());
+}
+
+Task<Result<std::vector<Result<ImportedGrant>>>> Grants::import_many(AppId app, std::vector<NewGrant> grants) {
+  if (grants.size() > 1000) co_return fail(ErrorCode::limit, "at most 1000 grants in one import call");
+  std::vector<Result<ImportedGrant>> results(grants.size(),
+                                             fail(ErrorCode::conflict, "the grant kept changing; try again"));
+  std::vector<std::size_t> left;
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    if (auto good = validate(grants[i]); !good) {
+      results[i] = fail(good.error());
+    } else {
+      left.push_back(i);
+    }
+  }
+  for (int round = 0; round < kConflictRetries && !left.empty(); ++round) {
+    const auto done = co_await import_round(app, grants, left, results);
+    if (!done) co_return fail(done.error());
+  }
+  co_return results;
+}
+
+/// One look-up each, then one transaction for all; what conflicts stays in `left` for the next round.
+Task<Result<void>> Grants::import_round(const AppId& app, const std::vector<NewGrant>& grants,
+                                        std::vector<std::size_t>& left, std::vector<Result<ImportedGrant>>& results) {
+  std::vector<PutRequest> requests;
+  std::vector<std::size_t> sent;
+  std::vector<std::size_t> next;
+  std::unordered_map<std::string, int> owners;  // the same owner twice in one call: one after the other
+  for (const std::size_t i : left) {
+    if (owners[grants[i].user.str()]++ > 0) {
+      next.push_back(i);
+      continue;
+    }
+    GrantSelector selector;
+    selector.user = grants[i].user;
+    Result<std::vector<GrantRecord>> found = co_await ports_.reader.find(app, std::move(selector));
+    if (!found) co_return fail(found.error());
+    auto request = prepare(app, grants[i], same_owner(*found, grants[i]));
+    if (!request) {
+      results[i] = fail(request.error());
+      continue;
+    }
+    requests.push_back(std::move(*request));
+    sent.push_back(i);
+  }
+  std::vector<PutRequest> copies = requests;
+  Result<std::vector<Result<void>>> put = co_await ports_.writer.put(std::move(copies));
+  if (!put) co_return fail(put.error());
+  for (std::size_t k = 0; k < sent.size(); ++k) {
+    const Result<void>& one = (*put)[k];
+    if (one) {
+      announce(requests[k]);
+      results[sent[k]] = ImportedGrant{requests[k].record.grant, requests[k].replaces.has_value()};
+    } else if (one.error().code == ErrorCode::conflict) {
+      next.push_back(sent[k]);
+    } else {
+      results[sent[k]] = fail(one.error());
+    }
+  }
+  left = std::move(next);
+  co_return Result<void>();
+}
+
+Task<Result<Grant>> Grants::load(GrantRef ref) {
+  Result<GrantRecord> record = co_await ports_.reader.load(std::move(ref));
+  if (!record) co_return fail(record.error());
+  co_return std::move(record->grant);
+}
+
+Task<Result<GrantPage>> Grants::list(GrantFilter filter) {
+  Result<GrantPage> page = co_await ports_.reader.list(std::move(filter));
+  co_return page;
+}
+
+Task<Result<void>> Grants::remove(GrantRef ref) {
+  const GrantRef copy = ref;
+  const Result<void> removed = co_await ports_.writer.remove(std::move(ref));
+  ports_.cache.forget(copy);
+  co_return removed;
+}
+
+}  // namespace keyfob::engine

@@ -1,0 +1,159 @@
+#include "engine/refresher.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
+#include "core/refusal.hpp"
+#include "engine/flight.hpp"
+
+namespace keyfob::engine {
+
+std::uint32_t RefreshContext::die() const {
+  std::array<std::uint8_t, 4> bytes{};
+  random.fill(bytes);
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes.data(), sizeof value);
+  return value;
+}
+
+std::string RefreshContext::random_id(std::size_t length) const {
+  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
+  std::vector<std::uint8_t> bytes(length);
+  random.fill(bytes);
+  std::string id;
+  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
+  return id;
+}
+
+void RefreshContext::emit(std::string name, const Grant& grant, std::string detail) const {
+  Event event;
+  event.name = std::move(name);
+  event.app = grant.app;
+  event.grant = grant.id;
+  event.user = grant.user;
+  event.vehicles = grant.vehicles;
+  event.detail = std::move(detail);
+  event.at = clock.wall();
+  events.emit(event);
+}
+
+Refresher::Started Refresher::ensure(GrantRecord record, Purpose purpose) {
+  const GrantId id = record.grant.id;
+  if (const auto it = flights_.find(id); it != flights_.end()) return {it->second};
+  const auto app = context_.directory.snapshot()->find(record.grant.app);
+  if (!app) return {nullptr, {RefreshOutcome::unavailable, seconds(1)}};
+  const auto refusal = gate(record.grant.app).admit(purpose, context_.clock.boot(), app->app().revision);
+  if (refusal) return {nullptr, *refusal};
+  const auto flight = std::make_shared<Flight>(*this, app, std::move(record), purpose);
+  flights_.emplace(id, flight);
+  flight->launch();
+  return {flight};
+}
+
+Task<std::optional<FlightResult>> Refresher::refresh(GrantRecord record, Purpose purpose, Milliseconds patience) {
+  const Started started = ensure(std::move(record), purpose);
+  if (!started.flight) {
+    FlightResult result;
+    result.outcome = started.refusal.outcome;
+    result.retry_after = started.refusal.retry_after;
+    co_return result;
+  }
+  const std::shared_ptr<Flight> flight = started.flight;
+  std::optional<FlightResult> result = co_await flight->wait(patience);
+  co_return result;
+}
+
+void Refresher::start(GrantRecord record, Purpose purpose) { ensure(std::move(record), purpose); }
+
+void Refresher::landed(const Flight& flight) {
+  const auto it = flights_.find(flight.ref().grant);
+  if (it != flights_.end() && it->second.get() == &flight) flights_.erase(it);
+}
+
+ApplicationGate& Refresher::gate(const AppId& app) {
+  auto& gate = gates_[app];
+  if (!gate) gate = std::make_unique<ApplicationGate>(context_.executor, context_.policy.gate);
+  return *gate;
+}
+
+std::vector<AppId> Refresher::suspended() const {
+  std::vector<AppId> apps;
+  for (const auto& [app, gate] : gates_) {
+    if (gate->suspended()) apps.push_back(app);
+  }
+  return apps;
+}
+
+std::vector<GrantRef> Refresher::due_probes() {
+  std::vector<GrantRef> due;
+  const auto snapshot = context_.directory.snapshot();
+  for (const auto& [app, ref] : probes_) {
+    const auto view = snapshot->find(app);
+    if (view && gate(app).probe_due(context_.clock.boot(), view->app().revision)) due.push_back(ref);
+  }
+  return due;
+}
+
+void Refresher::burst(const AppId& app, WallTime now) { bursts_.try_emplace(app, now); }
+
+void Refresher::succeeded(const AppId& app) {
+  probes_.erase(app);
+  const auto it = bursts_.find(app);
+  if (it == bursts_.end()) return;
+  const WallTime since = it->second - kHealthWindow;
+  bursts_.erase(it);
+  auto take_back = [this, app, since]() -> Task<void> {
+    const WallTime due = context_.clock.wall() + seconds(1);
+    const auto reopened = co_await context_.health.reopen_refused(app, since, due);
+    if (reopened && *reopened > 0) context_.cache.clear();
+  };
+  asio::co_spawn(context_.executor, std::move(take_back), asio::detached);
+}
+
+std::string_view outcome_name(RefreshOutcome outcome) {
+  switch (outcome) {
+    case RefreshOutcome::refreshed: return "refreshed";
+    case RefreshOutcome::moved: return "moved";
+    case RefreshOutcome::held: return "held";
+    case RefreshOutcome::refused: return "refused";
+    case RefreshOutcome::suspended: return "suspended";
+    case RefreshOutcome::unavailable: return "unavailable";
+    case RefreshOutcome::store_down: return "store_down";
+  }
+  return "unknown";
+}
+
+// --- pairs that this node holds for the store
+// ----------------------------------------------------------------------------------
+
+void Refresher::reload_held() {
+  held_.clear();
+  for (SpooledPair& spooled : context_.spool.entries()) held_[spooled.pair.grant].push_back(std::move(spooled));
+}
+
+const SpooledPair* Refresher::held(const GrantRef& ref, GrantVersion at) const {
+  const auto it = held_.find(ref.grant);
+  if (it == held_.end()) return nullptr;
+  for (const SpooledPair& spooled : it->second) {
+    if (spooled.pair.app == ref.app && spooled.pair.at == at) return &spooled;
+  }
+  return nullptr;
+}
+
+std::vector<SpooledPair> Refresher::held_of(const GrantRef& ref, Epoch epoch) const {
+  std::vector<SpooledPair> out;
+  const auto it = held_.find(ref.grant);
+  if (it == held_.end()) return out;
+  for (const SpooledPair& spooled : it->second) {
+    if (spooled.pair.app == ref.app && spooled.pair.at.epoch == epoch) out.push_back(spooled);
+  }
+  return out;
+}
+
+GrantRecord Refresher::overlaid(GrantRecord record) const {
+  if (record.grant.status == GrantStatus::revoking || record.grant.status == GrantStatus::revoked) return record;
+  const SpooledPair* spooled = held({record.grant.app, record.grant.id}, record.grant.version);
+  return spooled == nullptr ? record : with_kept_pair(std::move(record), spooled->pair);
+}
+
+}  // namespace keyfob::engine

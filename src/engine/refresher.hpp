@@ -1,0 +1,118 @@
+#pragma once
+// Refresher: single-flight refreshes. At most one flight per grant in this process; everybody else joins it. Engine
+// executor only.
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "engine/application_gate.hpp"
+#include "engine/directory.hpp"
+#include "engine/sealer.hpp"
+#include "engine/token_cache.hpp"
+#include "ports/event_sink.hpp"
+#include "ports/grant_store.hpp"
+#include "ports/spool.hpp"
+#include "ports/token_endpoint.hpp"
+
+namespace keyfob::engine {
+
+class Flight;
+
+/// For metrics: a closed set.
+[[nodiscard]] std::string_view outcome_name(RefreshOutcome outcome);
+
+/// How a flight ended, for its callers.
+struct FlightResult {
+  RefreshOutcome outcome = RefreshOutcome::unavailable;
+  bool damaged = false;                 ///< the record does not verify; it was left as it is
+  std::optional<GrantRecord> record{};  ///< refreshed, held, refused: what holds now; moved: look it up
+  Milliseconds retry_after{};
+  std::string detail{};  ///< redacted
+};
+
+struct RefreshPolicy {
+  RefreshTiming timing{};  ///< timeout and lease; window and late reuse are the profile's
+  Milliseconds keep_alive = days(7);
+  Milliseconds ahead = minutes(5);
+  bool always_fresh = false;
+  GateLimits gate{};
+};
+
+/// Everything a flight works with. One object, made by the engine.
+struct RefreshContext {
+  asio::any_io_executor executor;
+  GrantReader& reader;
+  RefreshStore& store;
+  LatePairs& late_pairs;
+  HealthStore& health;
+  TokenEndpoint& endpoint;
+  ProviderApi& provider;
+  Spool& spool;
+  Clock& clock;
+  Random& random;
+  EventSink& events;
+  Metrics& metrics;
+  Directory& directory;
+  Sealer& sealer;
+  TokenCache& cache;
+  NodeIdentity node;
+  RefreshPolicy policy;
+
+  [[nodiscard]] std::uint32_t die() const;
+  [[nodiscard]] std::string random_id(std::size_t length) const;  ///< lower-case base32
+  void emit(std::string name, const Grant& grant, std::string detail = {}) const;
+};
+
+class Refresher {
+ public:
+  explicit Refresher(RefreshContext context) : context_(std::move(context)) {}
+
+  /// Joins the flight of this grant or starts one for `record`, then waits at most `patience`. Empty: the patience
+  /// ended, the flight goes on.
+  Task<std::optional<FlightResult>> refresh(GrantRecord record, Purpose purpose, Milliseconds patience);
+  /// Starts or joins without waiting.
+  void start(GrantRecord record, Purpose purpose);
+
+  /// The record with the pair that this node holds for it, if the store does not have that yet.
+  [[nodiscard]] GrantRecord overlaid(GrantRecord record) const;
+  /// A spooled pair of exactly this version.
+  [[nodiscard]] const SpooledPair* held(const GrantRef& ref, GrantVersion at) const;
+  /// Spooled pairs of this grant and epoch.
+  [[nodiscard]] std::vector<SpooledPair> held_of(const GrantRef& ref, Epoch epoch) const;
+  /// Reads the spool: at start, and whenever a slot was written or released.
+  void reload_held();
+
+  [[nodiscard]] ApplicationGate& gate(const AppId& app);
+  [[nodiscard]] bool in_flight(const GrantRef& ref) const { return flights_.contains(ref.grant); }
+  [[nodiscard]] std::size_t flights() const { return flights_.size() + lingering_; }
+  [[nodiscard]] std::vector<AppId> suspended() const;
+  /// Suspended applications whose probe is due, by the grant to ask with.
+  [[nodiscard]] std::vector<GrantRef> due_probes();
+  /// Flights that only wait for answers that may still come are not waited for.
+  [[nodiscard]] bool idle() const { return flights_.empty(); }
+  [[nodiscard]] RefreshContext& context() { return context_; }
+
+ private:
+  friend class Flight;
+  struct Started {
+    std::shared_ptr<Flight> flight;  ///< null: not admitted
+    ApplicationGate::Refusal refusal{RefreshOutcome::unavailable, {}};
+  };
+  Started ensure(GrantRecord record, Purpose purpose);
+  void landed(const Flight& flight);
+  /// Too many refusals at once: marks made in this burst are taken back when refreshes succeed again.
+  void burst(const AppId& app, WallTime now);
+  void succeeded(const AppId& app);
+  void remember_probe(GrantRef ref) { probes_[ref.app] = ref; }
+
+  RefreshContext context_;
+  std::unordered_map<GrantId, std::shared_ptr<Flight>> flights_;
+  std::unordered_map<AppId, std::unique_ptr<ApplicationGate>> gates_;
+  std::unordered_map<GrantId, std::vector<SpooledPair>> held_;
+  std::unordered_map<AppId, GrantRef> probes_;  ///< the grant by which a suspended application is asked again
+  std::unordered_map<AppId, WallTime> bursts_;  ///< when the present burst of refusals began
+  std::size_t lingering_ = 0;
+};
+
+}  // namespace keyfob::engine

@@ -1,0 +1,224 @@
+#include "engine/token_cache.hpp"
+
+#include <algorithm>
+
+namespace keyfob::engine {
+namespace {
+
+constexpr std::size_t kFirstTable = 64;
+
+/// Keys of four kinds share the table: 'v' vehicle, 'u' user, 'b' both, 'g' grant. What a vehicle alone resolves to
+/// must not be answered by what vehicle and user together resolved to: there may be several users. The kind and the
+/// application are part of the hash, and a hit is checked against the grant itself, so a collision can only miss.
+std::uint64_t hash_of(std::string_view app, char kind, std::string_view text) {
+  const std::uint64_t a = std::hash<std::string_view>{}(app);
+  const std::uint64_t b = std::hash<std::string_view>{}(text);
+  std::uint64_t h = a * 0x9E3779B97F4A7C15ULL + b + static_cast<std::uint64_t>(kind) * 0xC2B2AE3D27D4EB4FULL;
+  h ^= h >> 29U;
+  h *= 0xBF58476D1CE4E5B9ULL;
+  h ^= h >> 32U;
+  return h == 0 ? 1 : h;  // 0 marks a free place
+}
+
+std::uint64_t hash_of(std::string_view app, Subject subject) {
+  if (subject.vehicle.empty()) return hash_of(app, 'u', subject.user);
+  const std::uint64_t vehicle = hash_of(app, subject.user.empty() ? 'v' : 'b', subject.vehicle);
+  if (subject.user.empty()) return vehicle;
+  const std::uint64_t both = vehicle ^ (hash_of(app, 'b', subject.user) * 0x9E3779B97F4A7C15ULL);
+  return both == 0 ? 1 : both;
+}
+
+/// Every key under which a grant may be remembered.
+template <class Do>
+void for_each_key(const CachedGrant& grant, const Do& act) {
+  const std::string_view app = grant.app.view();
+  act(hash_of(app, 'g', grant.grant.view()));
+  act(hash_of(app, Subject{grant.user.view(), {}}));
+  for (const VehicleId& vehicle : grant.vehicles) {
+    act(hash_of(app, Subject{{}, vehicle.view()}));
+    act(hash_of(app, Subject{grant.user.view(), vehicle.view()}));
+  }
+}
+
+bool opens(const CachedGrant& grant, std::string_view vehicle) {
+  return std::ranges::any_of(grant.vehicles, [&](const VehicleId& v) { return v.view() == vehicle; });
+}
+
+CachedGrantPtr remember(const GrantRecord& record) {
+  auto cached = std::make_shared<CachedGrant>();
+  const Grant& grant = record.grant;
+  cached->app = grant.app;
+  cached->grant = grant.id;
+  cached->user = grant.user;
+  cached->provider_user = grant.provider_user;
+  cached->vehicles = grant.vehicles;
+  cached->scope = grant.scope;
+  cached->version = grant.version;
+  cached->status = grant.status;
+  cached->access_expires_at = grant.access_expires_at;
+  cached->rotated_at = grant.rotated_at;
+  cached->last_refused_at = grant.refusals.last_at;
+  cached->sealed_access = record.sealed.access;
+  return cached;
+}
+
+bool same(const CachedGrant& a, const AppId& app, const GrantId& grant) { return a.app == app && a.grant == grant; }
+
+}  // namespace
+
+TokenCache::TokenCache(std::size_t max_entries)
+    : max_per_shard_(std::max<std::size_t>(16, max_entries * 2 / kShards)) {}
+
+CachedGrantPtr TokenCache::find(const AppId& app, Subject subject) const {
+  return lookup(hash_of(app.view(), subject), [&](const CachedGrant& grant) {
+    if (grant.app != app) return false;
+    if (!subject.vehicle.empty() && !opens(grant, subject.vehicle)) return false;
+    return subject.user.empty() || grant.user.view() == subject.user;
+  });
+}
+
+CachedGrantPtr TokenCache::find(const GrantRef& ref) const {
+  return lookup(hash_of(ref.app.view(), 'g', ref.grant.view()),
+                [&](const CachedGrant& grant) { return same(grant, ref.app, ref.grant); });
+}
+
+void TokenCache::put(const GrantRecord& record, Subject subject) {
+  const GrantRef ref{record.grant.app, record.grant.id};
+  const CachedGrantPtr known = find(ref);
+  CachedGrantPtr cached = known;
+  if (!known || known->version <= record.grant.version) {
+    cached = remember(record);
+    if (known) update(record);
+    insert(hash_of(ref.app.view(), 'g', ref.grant.view()), cached);
+  }
+  if (subject.vehicle.empty() && subject.user.empty()) return;
+  if (subject.vehicle.empty() || opens(*cached, subject.vehicle)) insert(hash_of(ref.app.view(), subject), cached);
+}
+
+void TokenCache::update(const GrantRecord& record) {
+  const GrantRef ref{record.grant.app, record.grant.id};
+  const CachedGrantPtr known = find(ref);
+  if (!known || known->version.epoch > record.grant.version.epoch) return;
+  if (known->version.epoch == record.grant.version.epoch && known->version.generation > record.grant.version.generation)
+    return;
+  const CachedGrantPtr cached = remember(record);
+  for_each_key(*known, [&](std::uint64_t hash) { replace(hash, cached); });
+}
+
+void TokenCache::forget(const GrantRef& ref) {
+  const CachedGrantPtr known = find(ref);
+  if (!known) return;
+  const auto it = [&](const CachedGrant& grant) { return same(grant, ref.app, ref.grant); };
+  for_each_key(*known, [&](std::uint64_t hash) { erase_if(hash, it); });
+}
+
+void TokenCache::forget_subjects(const AppId& app, const UserId& user, const std::vector<VehicleId>& vehicles) {
+  const auto any = [&](const CachedGrant& grant) { return grant.app == app; };
+  erase_if(hash_of(app.view(), Subject{user.view(), {}}), any);
+  for (const VehicleId& vehicle : vehicles) {
+    erase_if(hash_of(app.view(), Subject{{}, vehicle.view()}), any);
+    erase_if(hash_of(app.view(), Subject{user.view(), vehicle.view()}), any);
+  }
+}
+
+void TokenCache::clear() {
+  for (Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    shard.table.clear();
+    shard.used = 0;
+  }
+}
+
+std::size_t TokenCache::size() const {
+  std::size_t sum = 0;
+  for (const Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    sum += shard.used;
+  }
+  return sum;
+}
+
+// --- the table: open addressing, linear probing, backward-shift deletion
+// -----------------------------------------------------------
+
+template <class Match>
+CachedGrantPtr TokenCache::lookup(std::uint64_t hash, const Match& match) const {
+  const Shard& s = shard(hash);
+  const std::scoped_lock lock(s.mutex);
+  if (s.table.empty()) return nullptr;
+  const std::size_t mask = s.table.size() - 1;
+  for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
+    if (s.table[at].hash == hash && match(*s.table[at].grant)) return s.table[at].grant;
+  }
+  return nullptr;
+}
+
+void TokenCache::insert(std::uint64_t hash, CachedGrantPtr grant) {
+  Shard& s = shard(hash);
+  const std::scoped_lock lock(s.mutex);
+  if (s.used >= max_per_shard_) evict_one(s);
+  if (s.used * 4 >= s.table.size() * 3) grow(s);
+  const std::size_t mask = s.table.size() - 1;
+  std::size_t at = hash & mask;
+  while (s.table[at].hash != 0 && s.table[at].hash != hash) at = (at + 1) & mask;
+  if (s.table[at].hash == 0) ++s.used;
+  s.table[at] = {hash, std::move(grant)};
+}
+
+void TokenCache::replace(std::uint64_t hash, const CachedGrantPtr& grant) {
+  Shard& s = shard(hash);
+  const std::scoped_lock lock(s.mutex);
+  if (s.table.empty()) return;
+  const std::size_t mask = s.table.size() - 1;
+  for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
+    if (s.table[at].hash == hash && same(*s.table[at].grant, grant->app, grant->grant)) s.table[at].grant = grant;
+  }
+}
+
+void TokenCache::erase_if(std::uint64_t hash, const std::function<bool(const CachedGrant&)>& match) {
+  Shard& s = shard(hash);
+  const std::scoped_lock lock(s.mutex);
+  if (s.table.empty()) return;
+  const std::size_t mask = s.table.size() - 1;
+  for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
+    if (s.table[at].hash != hash || !match(*s.table[at].grant)) continue;
+    erase_at(s, at);
+    return;
+  }
+}
+
+void TokenCache::erase_at(Shard& shard, std::size_t at) {
+  const std::size_t mask = shard.table.size() - 1;
+  std::size_t hole = at;
+  for (std::size_t next = (at + 1) & mask; shard.table[next].hash != 0; next = (next + 1) & mask) {
+    const std::size_t home = shard.table[next].hash & mask;
+    if (((next - home) & mask) >= ((next - hole) & mask)) {
+      shard.table[hole] = std::move(shard.table[next]);
+      hole = next;
+    }
+  }
+  shard.table[hole] = {};
+  --shard.used;
+}
+
+void TokenCache::grow(Shard& shard) {
+  std::vector<Entry> old(std::max(kFirstTable, shard.table.size() * 2));
+  old.swap(shard.table);
+  const std::size_t mask = shard.table.size() - 1;
+  for (Entry& entry : old) {
+    if (entry.hash == 0) continue;
+    std::size_t at = entry.hash & mask;
+    while (shard.table[at].hash != 0) at = (at + 1) & mask;
+    shard.table[at] = std::move(entry);
+  }
+}
+
+/// A moving hand: cheap, no bookkeeping on hits. Entries that are asked for come back by themselves.
+void TokenCache::evict_one(Shard& shard) const {
+  const std::size_t mask = shard.table.size() - 1;
+  while (shard.table[shard.hand & mask].hash == 0) ++shard.hand;
+  erase_at(shard, shard.hand & mask);
+  ++shard.hand;
+}
+
+}  // namespace keyfob::engine

@@ -1,0 +1,84 @@
+#pragma once
+// TokenCache: grants with their *sealed* access tokens, found by vehicle, by user or by grant in memory. Read by every
+// HTTP thread, written by the engine only. Sharded: no lock is shared by all threads.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "core/grant.hpp"
+#include "ports/token_source.hpp"
+
+namespace keyfob::engine {
+
+/// What is remembered of a grant; immutable but for the flag.
+struct CachedGrant {
+  AppId app;
+  GrantId grant;
+  UserId user;
+  ProviderUserId provider_user;
+  std::vector<VehicleId> vehicles;
+  std::string scope;
+  GrantVersion version;
+  GrantStatus status = GrantStatus::active;
+  WallTime access_expires_at{};
+  std::optional<WallTime> rotated_at{};
+  WallTime last_refused_at{};
+  Bytes sealed_access;
+  mutable std::atomic<bool> refresh_asked = false;  ///< somebody asked for its background refresh already
+};
+using CachedGrantPtr = std::shared_ptr<const CachedGrant>;
+
+class TokenCache {
+ public:
+  /// `max_entries` bounds look-up keys (a grant has about one per way it was asked for, plus one).
+  explicit TokenCache(std::size_t max_entries);
+
+  /// Any thread. The grant that this subject resolved to, while it is known.
+  [[nodiscard]] CachedGrantPtr find(const AppId& app, Subject subject) const;
+  [[nodiscard]] CachedGrantPtr find(const GrantRef& ref) const;
+
+  /// Engine executor. Remembers `record` for the subject it was resolved by (may be empty: by grant only) unless
+  /// something newer is there.
+  void put(const GrantRecord& record, Subject subject);
+  /// What is remembered of this grant is replaced; nothing is added when it was not there.
+  void update(const GrantRecord& record);
+  void forget(const GrantRef& ref);
+  /// Whatever these names resolve to is looked up anew.
+  void forget_subjects(const AppId& app, const UserId& user, const std::vector<VehicleId>& vehicles);
+  void clear();
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  static constexpr std::size_t kShards = 64;
+  struct Entry {
+    std::uint64_t hash = 0;
+    CachedGrantPtr grant;
+  };
+  struct Shard {
+    mutable std::mutex mutex;
+    std::vector<Entry> table;
+    std::size_t used = 0;
+    std::size_t hand = 0;
+  };
+  Shard& shard(std::uint64_t hash) { return shards_[hash >> 58U]; }
+  const Shard& shard(std::uint64_t hash) const { return shards_[hash >> 58U]; }
+  template <class Match>
+  [[nodiscard]] CachedGrantPtr lookup(std::uint64_t hash, const Match& match) const;
+  void insert(std::uint64_t hash, CachedGrantPtr grant);
+  void erase_if(std::uint64_t hash, const std::function<bool(const CachedGrant&)>& match);
+  void replace(std::uint64_t hash, const CachedGrantPtr& grant);
+  static void grow(Shard& shard);
+  void evict_one(Shard& shard) const;
+  static void erase_at(Shard& shard, std::size_t at);
+
+  std::size_t max_per_shard_;
+  std::vector<Shard> shards_{kShards};
+};
+
+}  // namespace keyfob::engine

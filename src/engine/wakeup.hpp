@@ -1,0 +1,53 @@
+#pragma once
+// Wakeup and Mailbox: how coroutines of the engine wait for each other. One executor only; a wait ends by notify or by
+// the Clock port's time, so a simulated clock drives it, too.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "ports/clock.hpp"
+
+namespace keyfob::engine {
+
+/// A condition that coroutines wait for. Cheap to notify when nobody waits.
+class Wakeup {
+ public:
+  explicit Wakeup(asio::any_io_executor executor);
+  void notify();
+  /// Until `ready` answers true or `limit` has passed; answers whether it is ready. The Wakeup must outlive the wait.
+  Task<bool> wait(std::function<bool()> ready, Clock& clock, Milliseconds limit);
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+/// A queue with one reader.
+template <class T>
+class Mailbox {
+ public:
+  explicit Mailbox(asio::any_io_executor executor) : wakeup_(std::move(executor)) {}
+  void post(T item) {
+    items_.push_back(std::move(item));
+    wakeup_.notify();
+  }
+  /// The next item, or nothing when `limit` has passed first.
+  Task<std::optional<T>> next(Clock& clock, Milliseconds limit) {
+    std::function<bool()> ready = [this] { return !items_.empty(); };
+    const bool got = co_await wakeup_.wait(std::move(ready), clock, limit);
+    if (!got) co_return std::nullopt;
+    std::optional<T> item(std::move(items_.front()));
+    items_.pop_front();
+    co_return item;
+  }
+
+ private:
+  std::deque<T> items_;
+  Wakeup wakeup_;
+};
+
+}  // namespace keyfob::engine
