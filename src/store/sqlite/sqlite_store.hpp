@@ -1,0 +1,94 @@
+#pragma once
+// SqliteStore: the embedded store. One file in WAL mode with synchronous=FULL; one writer thread that commits what has
+// gathered in one transaction, reader threads beside it.
+//
+// Implements every promise of ports/grant_store.hpp and ports/directory_store.hpp. Any thread may call; answers arrive
+// on the awaiting coroutine's executor, which is kept running until then. Destruction finishes what was started and
+// joins the threads; do not destroy it on an executor whose coroutines still wait for it.
+// The store's clock is (boot id, CLOCK_BOOTTIME): a stepped wall clock holds no lease up.
+// The process must ignore SIGXFSZ if it runs under a file size limit, so that a full disk is an error and not its end.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ports/clock.hpp"
+#include "ports/directory_store.hpp"
+#include "ports/grant_store.hpp"
+
+namespace keyfob {
+
+struct SqliteOptions {
+  /// Make a new store where there is no file. Otherwise a missing file is not_found and an empty one damaged.
+  bool create = false;
+  unsigned readers = 2;
+  Milliseconds busy_timeout = seconds(5);  ///< how long another process may hold the write lock
+  int cache_kib = 16384;                   ///< page cache per connection
+  const Clock* clock = nullptr;            ///< null: the system's; used on the store's threads
+  std::string boot_id{};                   ///< empty: the system's
+};
+
+class SqliteStore final : public GrantReader,
+                          public RefreshStore,
+                          public GrantWriter,
+                          public LatePairs,
+                          public DueStore,
+                          public HealthStore,
+                          public ChangeFeed,
+                          public ApplicationStore,
+                          public CallerStore,
+                          public DataKeyStore,
+                          public ConsentStore {
+ public:
+  /// Opens, and migrates when the schema is older. not_found, unsafe (file mode; the hint mends it), damaged (not a
+  /// database, emptied, unreadable), conflict (the store is newer than the program), invalid_argument (somebody else's
+  /// database), unavailable.
+  static Result<std::unique_ptr<SqliteStore>> open(const std::string& path, SqliteOptions options);
+  ~SqliteStore() override;
+
+  Task<Result<GrantRecord>> load(GrantRef ref) override;
+  Task<Result<std::vector<GrantRecord>>> find(AppId app, GrantSelector selector) override;
+  Task<Result<GrantPage>> list(GrantFilter filter) override;
+
+  Task<Result<BeginOutcome>> begin(BeginRequest request) override;
+  Task<Result<CommitOutcome>> commit(CommitRequest request) override;
+  Task<Result<UpdateOutcome>> update(GrantRef ref, GrantVersion at, GrantChange change, WallTime now) override;
+
+  Task<Result<std::vector<Result<void>>>> put(std::vector<PutRequest> requests) override;
+  Task<Result<void>> remove(GrantRef ref) override;
+
+  Task<Result<void>> keep_late(KeptPair pair) override;
+  Task<Result<std::vector<KeptPair>>> late(GrantRef ref, Epoch epoch) override;
+  Task<Result<void>> drop_late(KeptPair pair) override;
+
+  Task<Result<std::vector<GrantRecord>>> claim_due(WallTime now, Milliseconds hold, std::size_t limit) override;
+  Task<Result<std::vector<GrantRecord>>> abandoned(NodeIdentity node, std::size_t limit) override;
+
+  Task<Result<RefreshHealth>> health(GrantRef asking, WallTime since) override;
+  Task<Result<std::size_t>> reopen_refused(AppId app, WallTime since, WallTime due_at) override;
+
+  Task<Result<Changes>> changes_since(std::string cursor) override;
+
+  Task<Result<std::vector<ApplicationRecord>>> applications() override;
+  Task<Result<void>> put_application(ApplicationRecord record) override;
+  Task<Result<void>> remove_application(AppId app) override;
+
+  Task<Result<std::vector<CallerRecord>>> callers() override;
+  Task<Result<void>> put_caller(CallerRecord record) override;
+
+  Task<Result<std::vector<WrappedDataKey>>> data_keys() override;
+  Task<Result<void>> put_data_keys(std::vector<WrappedDataKey> keys) override;
+
+  Task<Result<void>> put_consent(ConsentState state) override;
+  Task<Result<ConsentState>> take_consent(Bytes state_hash, WallTime now) override;
+
+  /// Reads the whole file and says what is wrong with its structure; empty: nothing. Takes seconds per gigabyte.
+  Task<Result<std::vector<std::string>>> check();
+
+ private:
+  struct Machinery;
+  explicit SqliteStore(std::unique_ptr<Machinery> machinery);
+  std::unique_ptr<Machinery> machinery_;
+};
+
+}  // namespace keyfob
