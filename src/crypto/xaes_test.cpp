@@ -42,7 +42,7 @@ TEST(Xaes, SealsTheVectorsOfItsSpecification) {
 
 TEST(Xaes, OpensTheVectorsOfItsSpecification) {
   for (const Vector& v : kVectors) {
-    const Bytes sealed = from_hex(v.sealed_hex).value();
+    const Bytes sealed = from_hex(v.sealed_hex).value_or(Bytes{});
     EXPECT_EQ(as_text(key_of(v.key_byte).open(vector_nonce(), as_bytes(v.aad), sealed).value()), kPlaintext);
     std::array<std::uint8_t, 64> out{};
     EXPECT_EQ(key_of(v.key_byte).open_into(vector_nonce(), as_bytes(v.aad), sealed, out), kPlaintext.size());

@@ -63,8 +63,9 @@ const DataKey* Keyring::find(const AppId& app, DataKeyId id) const {
 
 const DataKey* Keyring::primary(const AppId& app) const {
   const auto at = apps_.find(app);
-  if (at == apps_.end() || !at->second.primary) return nullptr;
-  return at->second.find(*at->second.primary);
+  if (at == apps_.end()) return nullptr;
+  const AppKeys& keys = at->second;
+  return keys.primary ? keys.find(*keys.primary) : nullptr;
 }
 
 std::vector<DataKeyId> Keyring::ids(const AppId& app) const {

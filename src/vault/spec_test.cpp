@@ -23,7 +23,7 @@ class SealedRecordSpec : public ::testing::Test {
       if (inside && at != std::string::npos) values_[line.substr(0, at)] = line.substr(at + 3);
     }
   }
-  [[nodiscard]] Bytes hex(const std::string& name) const { return from_hex(values_.at(name)).value(); }
+  [[nodiscard]] Bytes hex(const std::string& name) const { return from_hex(values_.at(name)).value_or(Bytes{}); }
   [[nodiscard]] Nonce nonce(const std::string& name) const {
     Nonce out{};
     std::ranges::copy(hex(name), out.begin());
