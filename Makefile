@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 SECONDS_EACH ?= 60
-CTEST := ctest --output-on-failure --no-label-summary --timeout 1200
+CTEST := ctest --output-on-failure --no-label-summary --timeout 1200 -j$(JOBS)
 
 .PHONY: help deps deps-build configure build all test check-all tsan bench fuzz soak lint format package demo clean
 

@@ -28,6 +28,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these inside its own library and in coroutine frames when it inlines; clang-tidy watches for the real ones.
   add_compile_options(-Wno-maybe-uninitialized -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-dangling-pointer
                       -Wno-stringop-overread -Wno-mismatched-new-delete -fpch-preprocess)
+else()
+  # libstdc++ 12's own std::stable_sort uses a function that it has marked as deprecated.
+  add_compile_options(-Wno-deprecated-declarations)
 endif()
 if(KEYFOB_SANITIZE)
   add_compile_options(-fsanitize=${KEYFOB_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)

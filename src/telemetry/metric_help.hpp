@@ -1,19 +1,28 @@
 #pragma once
 // What each metric means: the one list of documented names (docs/reference/metrics.md is made from it).
 
+#include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace keyfob::telemetry {
 
 struct MetricHelp {
-  std::string_view name;
+  std::string_view name;   ///< as Prometheus sees it
+  std::string_view label;  ///< key of a label that is given as a bare word: count("exchanges", "done")
   std::string_view help;
 };
 
 [[nodiscard]] std::span<const MetricHelp> metric_help();
 
-/// The help text of a name; a plain remark for one that is not on the list.
-[[nodiscard]] std::string_view help_of(std::string_view name);
+/// The entry of a name; one that says so for a name that is not on the list.
+[[nodiscard]] MetricHelp help_of(std::string_view name);
+
+enum class MetricKind : std::uint8_t { counter, gauge, histogram };
+
+/// Prometheus' name for what the code counts: "refreshes" is keyfob_refreshes_total as a counter, keyfob_refreshes as a
+/// gauge, keyfob_refreshes_seconds as a histogram. A name that begins with keyfob_ stays as it is.
+[[nodiscard]] std::string prometheus_name(std::string_view name, MetricKind kind);
 
 }  // namespace keyfob::telemetry

@@ -31,15 +31,19 @@ constexpr std::array<std::int64_t, 16> kBoundsMs = {1,   2,    5,    10,   25,  
 constexpr std::string_view kDropped = "keyfob_metrics_dropped_total";
 
 struct KeyView {
+  MetricKind kind;
   std::string_view name;
   std::string_view label;
   friend bool operator==(const KeyView&, const KeyView&) = default;
 };
 
 struct Key {
+  explicit Key(KeyView view) : kind(view.kind), name(view.name), label(view.label) {}
+
+  MetricKind kind;
   std::string name;
   std::string label;
-  [[nodiscard]] KeyView view() const { return {name, label}; }
+  [[nodiscard]] KeyView view() const { return {kind, name, label}; }
   friend auto operator<=>(const Key&, const Key&) = default;
 };
 
@@ -47,7 +51,8 @@ struct KeyHash {
   using is_transparent = void;
   std::size_t operator()(KeyView key) const {
     constexpr std::size_t kMix = 0x9E3779B97F4A7C15U;
-    return std::hash<std::string_view>{}(key.name) * kMix + std::hash<std::string_view>{}(key.label);
+    const std::size_t name = std::hash<std::string_view>{}(key.name) + static_cast<std::size_t>(key.kind);
+    return name * kMix + std::hash<std::string_view>{}(key.label);
   }
   std::size_t operator()(const Key& key) const { return (*this)(key.view()); }
 };
@@ -61,9 +66,6 @@ struct KeyEqual {
 
 /// One thread's part of a series. Written by that thread alone, read by text(); a cache line of its own.
 struct alignas(64) Cell {
-  explicit Cell(MetricType t) : type(t) {}
-
-  const MetricType type;
   std::atomic<double> sum{0};
   std::array<std::atomic<std::uint64_t>, kBoundsMs.size() + 1> buckets{};
 };
@@ -82,21 +84,24 @@ bool is_name(std::string_view text) {
          std::ranges::all_of(text, fits);
 }
 
-/// "k=v,k2=v2" as Prometheus' labels; empty when it is malformed.
-std::optional<std::vector<ClientMetric::Label>> parse_labels(std::string_view text) {
+/// "k=v,k2=v2" as Prometheus' labels, a bare word under `bare_key`; empty when it is malformed.
+std::optional<std::vector<ClientMetric::Label>> parse_labels(std::string_view text, std::string_view bare_key) {
   std::vector<ClientMetric::Label> out;
   while (!text.empty()) {
     const std::string_view one = text.substr(0, text.find(','));
     text.remove_prefix(std::min(text.size(), one.size() + 1));
     const std::size_t equals = one.find('=');
-    if (equals == std::string_view::npos || !is_name(one.substr(0, equals))) return std::nullopt;
-    out.push_back({std::string(one.substr(0, equals)), std::string(one.substr(equals + 1))});
+    const bool bare = equals == std::string_view::npos;
+    const std::string_view key = bare ? bare_key : one.substr(0, equals);
+    if (!is_name(key)) return std::nullopt;
+    out.push_back({std::string(key), std::string(bare ? one : one.substr(equals + 1))});
   }
   return out;
 }
 
 struct Series {
-  MetricType type;
+  std::string name;  // Prometheus' name
+  MetricKind kind;
   std::vector<ClientMetric::Label> labels;
   std::vector<std::unique_ptr<Cell>> cells{};
 };
@@ -122,10 +127,21 @@ ClientMetric::Histogram histogram_of(const Series& series) {
 ClientMetric metric_of(const Series& series) {
   ClientMetric out;
   out.label = series.labels;
-  if (series.type == MetricType::Counter) out.counter.value = sum_of(series);
-  if (series.type == MetricType::Gauge) out.gauge.value = sum_of(series);
-  if (series.type == MetricType::Histogram) out.histogram = histogram_of(series);
+  switch (series.kind) {
+    case MetricKind::counter: out.counter.value = sum_of(series); break;
+    case MetricKind::gauge: out.gauge.value = sum_of(series); break;
+    case MetricKind::histogram: out.histogram = histogram_of(series); break;
+  }
   return out;
+}
+
+MetricType type_of(MetricKind kind) {
+  switch (kind) {
+    case MetricKind::counter: return MetricType::Counter;
+    case MetricKind::gauge: return MetricType::Gauge;
+    case MetricKind::histogram: return MetricType::Histogram;
+  }
+  return MetricType::Untyped;
 }
 
 }  // namespace
@@ -133,18 +149,18 @@ ClientMetric metric_of(const Series& series) {
 struct PrometheusMetrics::State : std::enable_shared_from_this<State> {
   std::mutex mutex;
   std::map<Key, Series> series;                // guarded by mutex
-  std::map<std::string, MetricType> types;     // guarded by mutex
+  std::map<std::string, MetricKind> kinds;     // guarded by mutex
   std::vector<std::unique_ptr<Shard>> shards;  // guarded by mutex; their content is their thread's
   std::vector<Shard*> idle;                    // guarded by mutex: of threads that have ended
   std::atomic<std::uint64_t> dropped{0};
 
-  Cell* cell(MetricType type, KeyView key);
+  Cell* cell(KeyView key);
   void set_gauge(KeyView key, double value);
   Shard& shard_of_this_thread();
   Shard& lend_shard();
   void take_back(Shard& shard);
-  Series* find_or_add(MetricType type, KeyView key);
-  Cell* add_cell(Shard& shard, MetricType type, KeyView key);
+  Series* find_or_add(KeyView key);
+  Cell* add_cell(Shard& shard, KeyView key);
 };
 
 namespace {
@@ -205,57 +221,56 @@ Shard& PrometheusMetrics::State::shard_of_this_thread() {
 }
 
 /// Called with the mutex held. Null when the series may not be.
-Series* PrometheusMetrics::State::find_or_add(MetricType type, KeyView key) {
-  Key own{std::string(key.name), std::string(key.label)};
-  if (const auto found = series.find(own); found != series.end()) {
-    return found->second.type == type ? &found->second : nullptr;
-  }
-  auto labels = parse_labels(key.label);
-  if (!labels || !is_name(key.name) || series.size() >= kMaxSeries) return nullptr;
-  if (types.try_emplace(own.name, type).first->second != type) return nullptr;
-  return &series.emplace(std::move(own), Series{type, std::move(*labels)}).first->second;
+Series* PrometheusMetrics::State::find_or_add(KeyView key) {
+  Key own(key);
+  if (const auto found = series.find(own); found != series.end()) return &found->second;
+  std::string name = prometheus_name(key.name, key.kind);
+  auto labels = parse_labels(key.label, help_of(name).label);
+  if (!labels || !is_name(name) || series.size() >= kMaxSeries) return nullptr;
+  if (kinds.try_emplace(name, key.kind).first->second != key.kind) return nullptr;
+  return &series.emplace(std::move(own), Series{std::move(name), key.kind, std::move(*labels)}).first->second;
 }
 
-Cell* PrometheusMetrics::State::add_cell(Shard& shard, MetricType type, KeyView key) {
+Cell* PrometheusMetrics::State::add_cell(Shard& shard, KeyView key) {
   const std::lock_guard lock(mutex);
-  Series* found = find_or_add(type, key);
-  if (found == nullptr) return nullptr;
-  Cell* cell = found->cells.emplace_back(std::make_unique<Cell>(type)).get();
-  shard.emplace(Key{std::string(key.name), std::string(key.label)}, cell);
+  Series* found = find_or_add(key);
+  if (found == nullptr) {
+    dropped.fetch_add(1, std::memory_order_relaxed);
+    return nullptr;
+  }
+  Cell* cell = found->cells.emplace_back(std::make_unique<Cell>()).get();
+  shard.emplace(key, cell);
   return cell;
 }
 
 /// This thread's cell; null when the series is dropped.
-Cell* PrometheusMetrics::State::cell(MetricType type, KeyView key) {
+Cell* PrometheusMetrics::State::cell(KeyView key) {
   Shard& shard = shard_of_this_thread();
   const auto found = shard.find(key);
-  Cell* cell = found == shard.end() ? add_cell(shard, type, key) : found->second;
-  if (cell != nullptr && cell->type == type) return cell;
-  dropped.fetch_add(1, std::memory_order_relaxed);
-  return nullptr;
+  return found == shard.end() ? add_cell(shard, key) : found->second;
 }
 
 void PrometheusMetrics::State::set_gauge(KeyView key, double value) {
   const std::lock_guard lock(mutex);
-  Series* found = find_or_add(MetricType::Gauge, key);
+  Series* found = find_or_add(key);
   if (found == nullptr) {
     dropped.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  if (found->cells.empty()) found->cells.push_back(std::make_unique<Cell>(MetricType::Gauge));
+  if (found->cells.empty()) found->cells.push_back(std::make_unique<Cell>());
   found->cells.front()->sum.store(value, std::memory_order_relaxed);
 }
 
 void PrometheusMetrics::count(std::string_view name, std::string_view label, double by) {
-  if (Cell* cell = state_->cell(MetricType::Counter, {name, label})) add(cell->sum, by);
+  if (Cell* cell = state_->cell({MetricKind::counter, name, label})) add(cell->sum, by);
 }
 
 void PrometheusMetrics::gauge(std::string_view name, double value, std::string_view label) {
-  state_->set_gauge({name, label}, value);
+  state_->set_gauge({MetricKind::gauge, name, label}, value);
 }
 
 void PrometheusMetrics::observe(std::string_view name, Milliseconds value, std::string_view label) {
-  Cell* cell = state_->cell(MetricType::Histogram, {name, label});
+  Cell* cell = state_->cell({MetricKind::histogram, name, label});
   if (cell == nullptr) return;
   const auto bucket = std::ranges::lower_bound(kBoundsMs, value.count()) - kBoundsMs.begin();
   add(cell->buckets[static_cast<std::size_t>(bucket)], std::uint64_t{1});
@@ -263,18 +278,19 @@ void PrometheusMetrics::observe(std::string_view name, Milliseconds value, std::
 }
 
 std::string PrometheusMetrics::text() const {
-  std::vector<MetricFamily> families;
+  std::map<std::string, MetricFamily> families;
+  const auto family = [&](const std::string& name, MetricKind kind) -> std::vector<ClientMetric>& {
+    return families.try_emplace(name, MetricFamily{name, std::string(help_of(name).help), type_of(kind), {}})
+        .first->second.metric;
+  };
   const std::lock_guard lock(state_->mutex);
-  for (const auto& [key, series] : state_->series) {
-    if (families.empty() || families.back().name != key.name) {
-      families.push_back({key.name, std::string(help_of(key.name)), series.type, {}});
-    }
-    families.back().metric.push_back(metric_of(series));
-  }
+  for (const auto& [key, series] : state_->series) family(series.name, series.kind).push_back(metric_of(series));
   ClientMetric dropped;
   dropped.counter.value = static_cast<double>(state_->dropped.load(std::memory_order_relaxed));
-  families.push_back({std::string(kDropped), std::string(help_of(kDropped)), MetricType::Counter, {dropped}});
-  return prometheus::TextSerializer().Serialize(families);
+  family(std::string(kDropped), MetricKind::counter).push_back(dropped);
+  std::vector<MetricFamily> sorted;
+  for (auto& [name, one] : families) sorted.push_back(std::move(one));
+  return prometheus::TextSerializer().Serialize(sorted);
 }
 
 }  // namespace keyfob::telemetry

@@ -12,9 +12,10 @@ namespace keyfob::telemetry {
 /// Any thread. Counters and histograms live in one shard per thread: counting is a look-up in a table of the thread's
 /// own and a relaxed store, so threads share neither a lock nor a cache line; only a series' first use in a thread and
 /// text() take the mutex. A thread that ends hands its shard to the next one. Gauges are set, not summed, and take the
-/// mutex: they are for figures that are set now and then. A label is "k=v" or "k=v,k=v". At most kMaxSeries series are
-/// kept, so that a label from outside cannot fill the memory: more, names that Prometheus forbids, and names that
-/// change their kind are dropped and counted in keyfob_metrics_dropped_total.
+/// mutex: they are for figures that are set now and then. Names become Prometheus' by prometheus_name()
+/// (metric_help.hpp); a label is "k=v", "k=v,k=v" or a bare word, which goes under the key that the list of names
+/// gives. At most kMaxSeries series are kept, so that a label from outside cannot fill the memory: more, names that
+/// Prometheus forbids, and names that change their kind are dropped and counted in keyfob_metrics_dropped_total.
 class PrometheusMetrics final : public Metrics {
  public:
   static constexpr std::size_t kMaxSeries = 2000;
@@ -26,7 +27,7 @@ class PrometheusMetrics final : public Metrics {
 
   void count(std::string_view name, std::string_view label, double by) override;
   void gauge(std::string_view name, double value, std::string_view label) override;
-  /// A histogram in seconds: the name ends in _seconds.
+  /// A histogram, in seconds.
   void observe(std::string_view name, Milliseconds value, std::string_view label) override;
 
   /// Everything counted before the call, all threads summed; sorted by name.

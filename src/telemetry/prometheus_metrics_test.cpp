@@ -86,9 +86,9 @@ TEST_F(MetricsTest, ALabelFromOutsideCannotFillTheMemory) {
 
 TEST_F(MetricsTest, DropsWhatPrometheusWouldNotRead) {
   metrics().count("keyfob hits");
-  metrics().count("keyfob_hits_total", "no equals sign");
+  metrics().count("keyfob_hits_total", "=1");
   metrics().count("keyfob_hits_total", "bad-key=1");
-  metrics().gauge("", 1);
+  metrics().gauge("bad-name", 1);
   EXPECT_THAT(text(), HasSubstr("keyfob_metrics_dropped_total 4\n"));
   EXPECT_THAT(text(), Not(HasSubstr("keyfob_hits_total")));
 }
@@ -99,6 +99,18 @@ TEST_F(MetricsTest, ANameKeepsItsKind) {
   metrics().observe("keyfob_thing", seconds(1), "k=v");
   EXPECT_THAT(text(), HasSubstr("keyfob_thing 1\n"));
   EXPECT_THAT(text(), HasSubstr("keyfob_metrics_dropped_total 2\n"));
+}
+
+TEST_F(MetricsTest, ShortNamesAndBareWordsBecomePrometheusOwn) {
+  metrics().count("exchanges", "done");
+  metrics().count("flights", "committed");
+  metrics().gauge("flights", 3);
+  metrics().observe("exchange_duration", Milliseconds(250));
+  EXPECT_THAT(text(), HasSubstr("# HELP keyfob_exchanges_total Answers of token endpoints by what they mean\n"));
+  EXPECT_THAT(text(), HasSubstr("keyfob_exchanges_total{disposition=\"done\"} 1\n"));
+  EXPECT_THAT(text(), HasSubstr("keyfob_flights_total{outcome=\"committed\"} 1\n"));
+  EXPECT_THAT(text(), HasSubstr("\nkeyfob_flights 3\n"));
+  EXPECT_THAT(text(), HasSubstr("keyfob_exchange_duration_seconds_sum 0.25\n"));
 }
 
 TEST_F(MetricsTest, LabelValuesAreEscaped) {
