@@ -18,22 +18,22 @@ char* put(char* at, std::string_view text) {
 
 bool HeaderBlock::add(std::string_view name, std::string_view prefix, std::string_view value) {
   const std::size_t needed = name.size() + prefix.size() + value.size() + 4;
-  if (needed > kCapacity - size_) return false;
+  if (needed > kCapacity - size_ || count_ == kLines) return false;
   if (!is_token(name) || !is_field_value(prefix) || !is_field_value(value)) return false;
   char* at = put(data_.data() + size_, name);
   at = put(at, ": ");
   at = put(at, prefix);
   at = put(at, value);
   put(at, "\r\n");
+  lines_[count_++] = {static_cast<std::uint16_t>(size_), static_cast<std::uint16_t>(name.size())};
   size_ += needed;
   return true;
 }
 
 bool HeaderBlock::has(std::string_view name) const {
-  for (std::size_t at = 0; at < size_;) {
-    const std::string_view rest = lines().substr(at);
-    if (equal_no_case(rest.substr(0, rest.find(':')), name)) return true;
-    at += rest.find('\n') + 1;
+  for (std::size_t i = 0; i < count_; ++i) {
+    const Line& line = lines_[i];
+    if (line.name_size == name.size() && equal_no_case({data_.data() + line.begin, line.name_size}, name)) return true;
   }
   return false;
 }
@@ -41,6 +41,7 @@ bool HeaderBlock::has(std::string_view name) const {
 void HeaderBlock::clear() {
   wipe(data_.data(), size_);
   size_ = 0;
+  count_ = 0;
 }
 
 }  // namespace keyfob::http

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace keyfob::http {
@@ -12,6 +13,7 @@ namespace keyfob::http {
 class HeaderBlock {
  public:
   static constexpr std::size_t kCapacity = 10240;
+  static constexpr std::size_t kLines = 16;
   HeaderBlock() = default;
   ~HeaderBlock() { clear(); }
   HeaderBlock(const HeaderBlock&) = delete;
@@ -27,7 +29,13 @@ class HeaderBlock {
   void clear();
 
  private:
+  struct Line {
+    std::uint16_t begin;
+    std::uint16_t name_size;
+  };
   std::size_t size_ = 0;
+  std::size_t count_ = 0;
+  std::array<Line, kLines> lines_;
   std::array<char, kCapacity> data_;
 };
 

@@ -15,17 +15,11 @@
 #include "base/result.hpp"
 #include "http/exchange.hpp"
 #include "http/limits.hpp"
+#include "http/tls.hpp"
 
 namespace keyfob::http {
 
 class Worker;  ///< one thread of a server: where a Service gets its Origins (http/worker.hpp)
-
-struct TlsFiles {
-  std::string certificate;  ///< PEM chain
-  std::string key;          ///< PEM
-  std::string
-      client_ca{};  ///< set: clients must present a certificate of this CA; its SAN becomes Peer::certificate_name
-};
 
 struct ServerConfig {
   std::vector<std::string> listen;  ///< "127.0.0.1:7420", "[::1]:0", "unix:/run/keyfob.sock"; port 0: any

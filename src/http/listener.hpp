@@ -1,0 +1,42 @@
+#pragma once
+// Listener: accepts for one worker. Sockets are made by the server (bound once, shared or SO_REUSEPORT).
+
+#include <sys/socket.h>
+
+#include "base/result.hpp"
+#include "http/event_loop.hpp"
+
+namespace keyfob::http {
+
+class WorkerCore;
+
+/// Loop thread only. Owns the descriptor.
+class Listener final : private EventLoop::Source {
+ public:
+  Listener(WorkerCore& worker, int fd, bool unix_socket) : worker_(worker), fd_(fd), unix_socket_(unix_socket) {}
+  ~Listener();
+  [[nodiscard]] bool watch();
+  /// Accepts what waits, unless the worker is full.
+  void accept_all();
+
+ private:
+  void on_events(std::uint32_t) override { accept_all(); }
+  [[nodiscard]] bool accept_one();
+
+  WorkerCore& worker_;
+  int fd_;
+  bool unix_socket_;
+};
+
+/// A bound, listening socket.
+struct BoundSocket {
+  int fd = -1;
+  bool unix_socket = false;
+  std::string endpoint{};  ///< as in ServerConfig::listen, with the real port
+};
+
+/// "127.0.0.1:0", "[::1]:7420" or "unix:/path". Names are not resolved. A socket file that nobody listens on is
+/// replaced.
+[[nodiscard]] Result<BoundSocket> bind_listener(const std::string& endpoint);
+
+}  // namespace keyfob::http
