@@ -25,10 +25,11 @@ bool confirmable(const RefusalFacts& facts, const Refusals& refusals, WallTime n
   return now - refusals.first_at >= kConfirmAlone;
 }
 
+/// Never slower than the health window: a burst must stay visible as one for as long as it lasts.
 Milliseconds next_look(const RefusalFacts& facts, const Refusals& refusals) {
   if (refusals.count <= 3) return kConfirmAfter + seconds(1);
   if (facts.other_refreshed && refusals.certain && !facts.stranded) return seconds(30);
-  return refusals.count <= 14 ? Milliseconds(seconds(50)) : Milliseconds(minutes(10));
+  return refusals.count <= 14 ? Milliseconds(seconds(50)) : kHealthWindow * 2 / 5;
 }
 
 }  // namespace

@@ -329,6 +329,9 @@ TEST_F(EngineTest, ConsentStoresThePairThenLearnsWhoseItIs) {
 }
 
 TEST_F(EngineTest, AnIdleGrantIsKeptAliveBeforeItsRefreshTokenEnds) {
+  world.config.recovery_interval = minutes(10);
+  world.config.max_staleness = minutes(30);
+  world.restart();
   const Grant grant = world.import("u1", "v1");
   world.pass(days(59));
   EXPECT_GE(world.idp.rotations(), 1);
