@@ -129,6 +129,12 @@ std::variant<CommandLine, int> read_command_line(int argc, const char* const* ar
   app.add_option("--clock", words.clock, "manual: time moves only by POST /_sim/advance")
       ->check(CLI::IsMember({"real", "manual"}))
       ->capture_default_str();
+  app.add_option("--rate-limit", line.sim.rate_limit, "API calls that the application's bucket holds; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--refill-per-minute", line.sim.refill_per_minute, "what the bucket gains each minute")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   app.add_option("--vehicles", line.sim.vehicles, "vehicles of the first owner")->capture_default_str();
   app.add_option("--seed", line.sim.seed, "makes ids and tokens repeatable (default: random)");
   const CLI::Validator has_colon(

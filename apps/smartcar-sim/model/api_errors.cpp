@@ -61,11 +61,13 @@ std::string slug(std::string_view text, char separator) {
 ApiError api_error(std::string_view type, std::string_view code, std::string_view description) {
   for (const Row& row : kRows) {
     if (row.type != type || (row.code != "*" && row.code != code)) continue;
-    return {.type = std::string(type),
-            .code = std::string(code),
-            .status = row.status,
-            .resolution = std::string(row.resolution),
-            .description = std::string(description.empty() ? row.description : description)};
+    ApiError error{.type = std::string(type),
+                   .code = std::string(code),
+                   .status = row.status,
+                   .resolution = std::string(row.resolution),
+                   .description = std::string(description.empty() ? row.description : description)};
+    if (error.status == 429 && error.code == "VEHICLE") error.retry_after = 60;
+    return error;
   }
   return {.type = "SERVER",
           .code = "INTERNAL",

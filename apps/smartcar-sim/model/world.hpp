@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "model/clients.hpp"
@@ -69,6 +70,7 @@ class World {
   TokenDesk desk;
   FaultPlan faults;
   ConsentPreset preset;
+  std::set<std::pair<std::string, std::string>> subscriptions;  ///< webhook and vehicle
 
  private:
   struct AppToken {

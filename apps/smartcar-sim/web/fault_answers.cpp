@@ -42,6 +42,10 @@ std::string_view type_for(int status) {
 
 http::Response api_status(const Fault& fault, const Call& call) {
   if (fault.error_type == "html") return text_response(fault.status, "text/html", std::string(kProxyPage));
+  if (call.request.path().starts_with("/v3")) {
+    return v3_error(fault.status, or_else(fault.error_type, type_for(fault.status)), or_else(fault.error_code, "FAULT"),
+                    call.entry.request_id, fault.description);
+  }
   ApiError error = api_error(or_else(fault.error_type, type_for(fault.status)), fault.error_code, fault.description);
   if (fault.error_type.empty()) error.status = fault.status;
   return error_response(error, call.entry.request_id);

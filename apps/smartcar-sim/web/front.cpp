@@ -94,6 +94,10 @@ http::StagedResponse Front::answer(Visit& visit) {
 
 http::StagedResponse Front::act(const Route& route, Call& call, const std::optional<Fault>& fault) {
   http::StagedResponse staged;
+  if (route.place == Place::api && !call.sim.bucket.take(call.now)) {
+    staged.response = error_response(api_error("RATE_LIMIT", "SMARTCAR_API"), call.entry.request_id);
+    return staged;
+  }
   if (!fault || fault->after || waits(*fault)) staged.response = route.act(call);
   if (!fault) return staged;
   if (fault->kind == FaultKind::duplicate) staged.response = route.act(call);

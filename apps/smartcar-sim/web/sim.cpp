@@ -13,7 +13,10 @@ WallTime system_now() {
 WallTime SimClock::now() const { return (manual_ ? start_ : system_now()) + shift_; }
 
 Sim::Sim(SimOptions options_in)
-    : options(std::move(options_in)), clock(options.manual_clock, system_now()), request_ids(options.seed + 1) {
+    : options(std::move(options_in)),
+      clock(options.manual_clock, system_now()),
+      bucket(options.rate_limit, options.refill_per_minute),
+      request_ids(options.seed + 1) {
   reset();
 }
 
@@ -21,6 +24,7 @@ void Sim::reset() {
   world = std::make_unique<World>(options.settings, options.seed);
   for (const Client& client : options.clients) world->clients.put(client.id) = client;
   world->owners.add("", options.vehicles, clock.now());
+  bucket = Bucket(options.rate_limit, options.refill_per_minute);
   log.clear();
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/time.hpp"
 #include "http/message.hpp"
+#include "model/bucket.hpp"
 #include "model/world.hpp"
 #include "web/request_log.hpp"
 
@@ -37,6 +38,8 @@ struct SimOptions {
   bool manual_clock = false;
   std::size_t vehicles = 2;  ///< of the first owner
   std::vector<Client> clients{};
+  double rate_limit = 0;         ///< requests that the application's bucket holds; 0: no limit
+  double refill_per_minute = 2;  ///< of that bucket
 };
 
 /// The state of one simulator. Everything runs on one thread.
@@ -47,6 +50,7 @@ struct Sim {
   SimClock clock;
   std::unique_ptr<World> world;
   RequestLog log;
+  Bucket bucket;
   Uuids request_ids;
   std::uint64_t releases = 0;  ///< each wakes the answers held before it
   std::size_t held = 0;        ///< answers waiting for a release
