@@ -1,20 +1,16 @@
 #pragma once
 // FakeClock: virtual time. Nothing moves until a test says so; sleepers wake in the order of their deadlines.
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
-#include <memory>
 
 #include "ports/clock.hpp"
 
 namespace keyfob::testing {
 
-/// One io_context, one thread.
+/// One thread; sleepers may be on several io_contexts, and vanish with theirs.
 class FakeClock final : public Clock {
  public:
-  explicit FakeClock(asio::io_context& context) : context_(context) {}
-
   [[nodiscard]] WallTime wall() const override { return wall_; }
   [[nodiscard]] BootTime boot() const override { return boot_; }
   Task<void> sleep(Milliseconds d) override;
@@ -27,10 +23,9 @@ class FakeClock final : public Clock {
   [[nodiscard]] std::optional<BootTime> next_wake() const;
 
  private:
-  asio::io_context& context_;
   WallTime wall_{Milliseconds(1'767'225'600'000)};  // 2026-01-01T00:00:00Z
   BootTime boot_{Milliseconds(1'000'000)};
-  std::multimap<BootTime, std::shared_ptr<asio::steady_timer>> sleepers_;
+  std::multimap<BootTime, asio::steady_timer*> sleepers_;
 };
 
 }  // namespace keyfob::testing

@@ -22,10 +22,7 @@ std::shared_ptr<const ProviderProfile> profile() {
 
 World::World() { start(); }
 
-World::~World() {
-  crash();
-  context.stop();
-}
+World::~World() { crash(); }
 
 void World::start() {
   engine::EnginePorts ports{store, refreshes, store, store, store,  store, store,  store,  store,  store,
@@ -33,15 +30,17 @@ void World::start() {
   const NodeIdentity node{NodeId("node-1"), Incarnation(++incarnation_)};
   engine::Directory::Profiles profiles;
   profiles.emplace("smartcar", profile());
-  engine = std::make_unique<engine::Engine>(context.get_executor(), ports, config, node, std::move(profiles));
+  node_context = std::make_unique<asio::io_context>();
+  engine = std::make_unique<engine::Engine>(node_context->get_executor(), ports, config, node, std::move(profiles));
   const Result<void> started = run(engine->start());
   if (!started) throw std::runtime_error(started.error().what);
 }
 
-/// Coroutines of the dead engine are left frozen where they are: memory that nobody looks at any more.
+/// The engine's objects go first: their timers need the context. Frames that were under way go with the context and
+/// touch nothing.
 void World::crash() {
-  if (!engine) return;
-  dead_.push_back(std::move(engine));
+  engine.reset();
+  node_context.reset();
 }
 
 void World::restart() {
@@ -50,9 +49,15 @@ void World::restart() {
   start();
 }
 
-bool World::step() {
+bool World::poll() {
   context.restart();
-  if (context.poll() > 0) return true;
+  node_context->restart();
+  const std::size_t handlers = context.poll() + node_context->poll();
+  return handlers > 0;
+}
+
+bool World::step() {
+  if (poll()) return true;
   const auto next = clock.next_wake();
   if (!next) return false;
   clock.advance(std::max(Milliseconds(0), *next - clock.boot()));
@@ -70,13 +75,11 @@ void World::run_until(const std::function<bool()>& done, Milliseconds at_most) {
 void World::pass(Milliseconds d) {
   const BootTime end = clock.boot() + d;
   while (clock.boot() < end) {
-    context.restart();
-    if (context.poll() > 0) continue;
+    if (poll()) continue;
     const auto next = clock.next_wake();
     clock.advance(next && *next < end ? std::max(Milliseconds(0), *next - clock.boot()) : end - clock.boot());
   }
-  context.restart();
-  context.poll();
+  poll();
 }
 
 AppId World::add_app(const std::string& name) {

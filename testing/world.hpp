@@ -27,7 +27,7 @@ class World {
   T run(Task<T> task) {
     std::optional<T> result;
     auto body = [&result](Task<T> t) -> Task<void> { result.emplace(co_await std::move(t)); };
-    asio::co_spawn(context, body(std::move(task)), [](const std::exception_ptr& e) {
+    asio::co_spawn(*node_context, body(std::move(task)), [](const std::exception_ptr& e) {
       if (e) std::rethrow_exception(e);
     });
     run_until([&] { return result.has_value(); });
@@ -48,8 +48,9 @@ class World {
   /// The refresh token that is stored for this grant now, in the clear.
   std::string stored_refresh_token(const Grant& grant);
 
-  asio::io_context context;
-  FakeClock clock{context};
+  asio::io_context context;                        ///< the callers'
+  std::unique_ptr<asio::io_context> node_context;  ///< the node's: its coroutines end with it
+  FakeClock clock;
   SeededRandom random{7};
   MemoryStore store{clock};
   FaultyRefreshStore refreshes{store};
@@ -65,8 +66,8 @@ class World {
  private:
   void start();
   bool step();
+  bool poll();
   std::uint64_t incarnation_ = 0;
-  std::vector<std::unique_ptr<engine::Engine>> dead_;
 };
 
 }  // namespace keyfob::testing
