@@ -8,6 +8,7 @@
 
 #include "engine/background.hpp"
 #include "engine/broker.hpp"
+#include "engine/credentials.hpp"
 
 namespace keyfob::engine {
 namespace {
@@ -66,6 +67,7 @@ struct Engine::Parts {
                    refresh_policy(config)}),
         broker(refresher, broker_policy(config)),
         revoker(refresher),
+        credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, config.timeout),
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
             background_policy(config))) {}
@@ -80,6 +82,7 @@ struct Engine::Parts {
   Refresher refresher;
   Broker broker;
   Revoker revoker;
+  Credentials credentials;
   std::shared_ptr<Background> background;
 };
 
@@ -115,6 +118,8 @@ asio::any_io_executor Engine::executor() const { return parts_->executor; }
 Directory& Engine::directory() { return parts_->directory; }
 Grants& Engine::grants() { return parts_->grants; }
 Consent& Engine::consent() { return parts_->consent; }
+
+CredentialSource& Engine::credentials() { return parts_->credentials; }
 
 EngineStatus Engine::status() const {
   EngineStatus status;

@@ -10,6 +10,7 @@
 #include "engine/directory.hpp"
 #include "engine/grants.hpp"
 #include "engine/revoker.hpp"
+#include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/spool.hpp"
 #include "ports/token_endpoint.hpp"
@@ -86,6 +87,8 @@ class Engine final : public TokenSource {
   [[nodiscard]] Directory& directory();
   [[nodiscard]] Grants& grants();
   [[nodiscard]] Consent& consent();
+  /// Any thread.
+  [[nodiscard]] CredentialSource& credentials();
   [[nodiscard]] EngineStatus status() const;
 
   bool try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept override;

@@ -1,0 +1,145 @@
+#include "engine/credentials.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/wiped_string.hpp"
+#include "vault/secrets.hpp"
+
+namespace keyfob::engine {
+namespace {
+
+constexpr std::string_view kPurpose = "application_token";
+constexpr Milliseconds kPatience = seconds(20);
+
+std::unexpected<TokenFailure> failed(const AppId& app, TokenProblem problem, std::string detail,
+                                     Milliseconds retry_after = {}) {
+  TokenFailure failure;
+  failure.problem = problem;
+  failure.ref.app = app;
+  failure.detail = std::move(detail);
+  failure.retry_after = retry_after;
+  return std::unexpected(std::move(failure));
+}
+
+/// RFC 7617: base64 of user:password. Every buffer on the way is wiped.
+Secret basic(std::string_view user, std::string_view password) {
+  WipedString pair = wiped_string();
+  pair.append(user);
+  pair.append(":");
+  pair.append(password);
+  std::string encoded = to_base64(as_bytes(std::string_view(pair)));
+  WipedString value = wiped_string();
+  value.append("Basic ");
+  value.append(encoded);
+  wipe(encoded.data(), encoded.size());
+  return Secret(std::string_view(value));
+}
+
+Secret bearer(std::string_view token) {
+  WipedString value = wiped_string();
+  value.append("Bearer ");
+  value.append(token);
+  return Secret(std::string_view(value));
+}
+
+}  // namespace
+
+Task<Credentials::Answer> Credentials::authorization(AppId app, CredentialKind kind, Scheme scheme) {
+  const auto view = ports_.directory.snapshot()->find(app);
+  if (!view) co_return failed(app, TokenProblem::unknown_grant, "no such application");
+  if (kind == CredentialKind::management) co_return management(*view, scheme);
+  if (kind == CredentialKind::client) co_return client(*view);
+  co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+  Answer answer = co_await asio::co_spawn(ports_.executor, application_token(std::move(app)), asio::use_awaitable);
+  co_return answer;
+}
+
+void Credentials::refused(AppId app, CredentialKind kind) {
+  if (kind != CredentialKind::application) return;
+  asio::post(ports_.executor, [this, app = std::move(app)] { cache_[app].sealed.clear(); });
+}
+
+Credentials::Answer Credentials::management(const ApplicationView& app, Scheme scheme) const {
+  auto token = ports_.directory.management_token(app, SecretPurpose::management_token);
+  if (!token) {
+    return failed(
+        app.app().id, TokenProblem::application_suspended,
+        "the application has no management token: keyfob app set " + app.app().name + " --management-token @FILE");
+  }
+  return scheme == Scheme::basic ? basic("default", reveal_secret(*token)) : bearer(reveal_secret(*token));
+}
+
+Credentials::Answer Credentials::client(const ApplicationView& app) const {
+  auto secret = ports_.directory.client_secret(app, SecretPurpose::client_secret);
+  if (!secret) return failed(app.app().id, TokenProblem::record_damaged, secret.error().what);
+  return basic(app.app().client_id, reveal_secret(*secret));
+}
+
+// --- application token
+// ---------------------------------------------------------------------------------------------------------
+
+Credentials::Answer Credentials::open(const AppId& app, const Cached& cached) const {
+  auto value = vault::open_blob(*ports_.directory.snapshot()->keyring, {app, kPurpose, app.view()}, cached.sealed);
+  if (!value) return failed(app, TokenProblem::record_damaged, value.error().what);
+  return std::move(*value);
+}
+
+/// One renewal at a time; everybody else waits for it.
+Task<Credentials::Answer> Credentials::application_token(AppId app) {
+  const auto view = ports_.directory.snapshot()->find(app);
+  if (!view) co_return failed(app, TokenProblem::unknown_grant, "no such application");
+  if (!view->has_v3_credentials()) {
+    co_return failed(app, TokenProblem::application_suspended,
+                     "the application has no v3 credentials: keyfob app set " + view->app().name +
+                         " --v3-client-id ID --v3-client-secret @FILE");
+  }
+  Cached& cached = cache_[app];
+  if (!cached.sealed.empty() && ports_.clock.wall() < cached.renew_at) co_return open(app, cached);
+  if (cached.renewing) {
+    const auto renewed = cached.renewed;
+    std::function<bool()> ready = [this, app] { return !cache_[app].renewing; };
+    const bool done = co_await renewed->wait(std::move(ready), ports_.clock, kPatience);
+    if (done && !cache_[app].sealed.empty()) co_return open(app, cache_[app]);
+    co_return failed(app, TokenProblem::provider_unavailable, "no application token came", seconds(1));
+  }
+  cached.renewing = true;
+  cached.renewed = std::make_shared<Wakeup>(ports_.executor);
+  Answer answer = co_await renew(view);
+  cache_[app].renewing = false;
+  cache_[app].renewed->notify();
+  co_return answer;
+}
+
+Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationView> app) {
+  const AppId id = app->app().id;
+  TokenRequest request;
+  request.provider = app->profile->name;
+  request.client_id = app->app().v3_client_id;
+  auto secret = ports_.directory.client_secret(*app, SecretPurpose::v3_client_secret);
+  if (!secret) co_return failed(id, TokenProblem::record_damaged, secret.error().what);
+  request.client_secret = std::move(*secret);
+  request.grant = ClientCredentialsGrant{};
+  const BootTime now = ports_.clock.boot();
+  const WallTime sent_at = ports_.clock.wall();
+  const ExchangeLimits limits{now + timeout_, now + timeout_};
+  TokenAnswer answer = co_await ports_.endpoint.exchange(std::move(request), limits);
+  if (!answer.access || answer.access->empty()) {
+    const bool ours = answer.disposition == Disposition::configuration;
+    co_return failed(id, ours ? TokenProblem::application_suspended : TokenProblem::provider_unavailable, answer.detail,
+                     seconds(5));
+  }
+  Secret value = bearer(reveal_secret(*answer.access));
+  vault::Nonce nonce{};
+  ports_.random.fill(nonce);
+  auto sealed = vault::seal_blob(*ports_.directory.snapshot()->keyring, {id, kPurpose, id.view()}, value, nonce);
+  if (!sealed) co_return failed(id, TokenProblem::record_damaged, sealed.error().what);
+  const Milliseconds life = answer.expires_in.value_or(app->profile->app_token_ttl);
+  cache_[id].sealed = std::move(*sealed);
+  cache_[id].renew_at = sent_at + life - std::min<Milliseconds>(life / 10, minutes(5));
+  co_return value;
+}
+
+}  // namespace keyfob::engine
