@@ -110,20 +110,6 @@ const std::vector<std::pair<std::string, std::string>>& connect_errors() {
   return kErrors;
 }
 
-std::set<std::string> parse_scope(std::string_view scope) {
-  constexpr std::string_view kRequired = "required:";
-  std::set<std::string> scopes;
-  while (!scope.empty()) {
-    const auto end = std::min(scope.find(' '), scope.size());
-    std::string_view one = scope.substr(0, end);
-    if (one.starts_with(kRequired)) one.remove_prefix(kRequired.size());
-    if (!one.empty()) scopes.emplace(one);
-    scope.remove_prefix(std::min(end + 1, scope.size()));
-  }
-  if (scopes.empty()) scopes.insert(all_permissions().begin(), all_permissions().end());
-  return scopes;
-}
-
 std::optional<std::string> fatal_problem(const Clients& clients, const ConnectRequest& request) {
   if (!clients.known(request.client_id)) return "Invalid parameter client_id: " + request.client_id;
   const std::string redirect = redirect_of(clients, request);

@@ -52,7 +52,4 @@ struct Decision {
 /// `error` values of the callback with their fixed descriptions.
 [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& connect_errors();
 
-/// "required:read_vin read_odometer" -> {read_vin, read_odometer}; empty: everything.
-[[nodiscard]] std::set<std::string> parse_scope(std::string_view scope);
-
 }  // namespace keyfob::sim

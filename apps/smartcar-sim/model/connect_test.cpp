@@ -63,7 +63,9 @@ TEST_F(ConnectTest, single_select_gives_one_vehicle_and_a_vin_says_which) {
 TEST_F(ConnectTest, the_scope_is_frozen_in_the_grant_without_its_prefix) {
   ConnectRequest r = request();
   r.scope = "required:read_vin read_odometer";
-  EXPECT_THAT(exchange(allow(r)).consent.scopes, testing::ElementsAre("read_odometer", "read_vin"));
+  const Scopes scopes = exchange(allow(r)).consent.scopes;
+  EXPECT_THAT(std::vector<std::string>(scopes.begin(), scopes.end()),
+              testing::ElementsAre("read_odometer", "read_vin"));
 }
 
 TEST_F(ConnectTest, the_owner_chooses_among_his_own_vehicles_only) {

@@ -9,13 +9,13 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "base/time.hpp"
+#include "model/scopes.hpp"
 #include "model/settings.hpp"
 #include "model/uuids.hpp"
 
@@ -27,7 +27,7 @@ struct Consent {
   std::string client;
   std::string user;
   std::vector<std::string> vehicles;
-  std::set<std::string> scopes;
+  Scopes scopes{};
   bool single_select = false;
   std::string mode = "live";
 };

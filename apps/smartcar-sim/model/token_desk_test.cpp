@@ -15,7 +15,7 @@ constexpr auto kEverything = [](const Grant&) { return true; };
 class TokenDeskTest : public testing::Test {
  protected:
   static Consent consent(std::vector<std::string> vehicles = {"car"}) {
-    return {.client = "app", .user = "owner", .vehicles = std::move(vehicles), .scopes = {"read_vin"}};
+    return {.client = "app", .user = "owner", .vehicles = std::move(vehicles)};
   }
   TokenPair pair() { return desk_.issue_pair(consent(), now_); }
   TokenAnswer refresh(const std::string& token) { return desk_.refresh("app", token, now_); }

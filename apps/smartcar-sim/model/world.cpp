@@ -13,38 +13,6 @@ std::string key_of(const std::string& client, const std::string& user, const std
 
 }  // namespace
 
-const std::vector<std::string>& all_permissions() {
-  static const std::vector<std::string> kAll{"read_alerts",
-                                             "read_battery",
-                                             "read_charge",
-                                             "read_charge_events",
-                                             "read_charge_locations",
-                                             "read_charge_records",
-                                             "read_climate",
-                                             "read_compass",
-                                             "read_diagnostics",
-                                             "read_engine_oil",
-                                             "read_extended_vehicle_info",
-                                             "read_fuel",
-                                             "read_location",
-                                             "read_odometer",
-                                             "read_security",
-                                             "read_service_history",
-                                             "read_speedometer",
-                                             "read_thermometer",
-                                             "read_tires",
-                                             "read_user_profile",
-                                             "read_vehicle_info",
-                                             "read_vin",
-                                             "control_charge",
-                                             "control_climate",
-                                             "control_navigation",
-                                             "control_pin",
-                                             "control_security",
-                                             "control_trunk"};
-  return kAll;
-}
-
 World::World(Settings settings, std::uint64_t seed)
     : owners(seed ^ 0x6f776e6572730000U), desk(settings, seed), uuids_(seed ^ 0x776f726c64000000U) {}
 

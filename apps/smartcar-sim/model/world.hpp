@@ -25,7 +25,7 @@ struct Connection {
   std::string client;
   std::string user;
   std::string vehicle;
-  std::set<std::string> permissions;
+  Scopes permissions;
   std::string mode;
   WallTime connected_at;
 };
@@ -37,9 +37,6 @@ struct ConsentPreset {
   std::vector<std::string> vehicles{};
   std::string error{};  ///< an `error` of the callback instead of a code
 };
-
-/// Every permission of the v2 API.
-[[nodiscard]] const std::vector<std::string>& all_permissions();
 
 class World {
  public:
@@ -57,6 +54,7 @@ class World {
   std::vector<Connection> disconnect(const ConnectionFilter& which);
   /// Newest first.
   [[nodiscard]] std::vector<Connection> connections(const ConnectionFilter& which) const;
+  [[nodiscard]] std::size_t connection_count() const { return connections_.size(); }
   [[nodiscard]] const Connection* connection(std::string_view id) const;
   /// Whether a client's application ("" while open to all) may see a connection.
   [[nodiscard]] static bool visible(const Connection& connection, std::string_view client);

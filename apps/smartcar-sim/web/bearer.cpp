@@ -36,7 +36,7 @@ std::string management_token_of(const http::Request& request) {
 http::Response refuse(const Call& call, const ApiError& error) { return error_response(error, call.entry.request_id); }
 
 bool covers(const Grant& grant, std::string_view permission) {
-  return permission.empty() || grant.consent.scopes.contains(std::string(permission));
+  return permission.empty() || grant.consent.scopes.contains(permission);
 }
 
 AdmissionAnswer admit_account(Call& call) {

@@ -1,6 +1,5 @@
 // The v2.0 management API (Basic default:AMT) and the calls made with the client's or the management credential.
 #include "base/bytes.hpp"
-#include "model/connect.hpp"
 #include "web/bearer.hpp"
 #include "web/endpoints.hpp"
 #include "web/json.hpp"
@@ -104,7 +103,7 @@ http::Response compatibility(Call& call) {
   const auto asked = parse_scope(call.parameter("scope"));
   json::array capabilities;
   for (const Reading& reading : readings()) {
-    if (!asked.contains(std::string(reading.permission))) continue;
+    if (!asked.contains(reading.permission)) continue;
     capabilities.push_back(json::object{{"permission", reading.permission},
                                         {"endpoint", reading.path.empty() ? "/" : reading.path},
                                         {"capable", compatible},

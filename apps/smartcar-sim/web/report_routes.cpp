@@ -53,7 +53,6 @@ json::object counts_of(const Map& counts) {
 http::Response stats(Call& call) {
   const World& world = call.world();
   const RequestLog& log = call.sim.log;
-  const auto everything = [](const Connection&) { return true; };
   return json_response(200, json::object{{"now", to_rfc3339(call.now)},
                                          {"requests", counts_of(log.counts())},
                                          {"client_auth", counts_of(log.client_auth_styles())},
@@ -63,7 +62,7 @@ http::Response stats(Call& call) {
                                          {"rotations", world.desk.stats().rotations},
                                          {"late_uses", world.desk.stats().late_uses},
                                          {"grants", grant_stats(world.desk)},
-                                         {"connections", world.connections(everything).size()},
+                                         {"connections", world.connection_count()},
                                          {"users", world.owners.all().size()},
                                          {"faults_struck", world.faults.struck()},
                                          {"held", call.sim.held}});

@@ -152,8 +152,7 @@ json::object issue_one(Call& call, const json::object& body, const Owner& owner)
   consent.client = text_of(body, "client_id").value_or("");
   consent.user = owner.id;
   consent.vehicles = body.contains("vehicles") ? texts_of(body, "vehicles") : owner.vehicles;
-  const auto scopes = body.contains("scope") ? texts_of(body, "scope") : all_permissions();
-  consent.scopes = {scopes.begin(), scopes.end()};
+  if (body.contains("scope")) consent.scopes = Scopes(texts_of(body, "scope"));
   consent.single_select = flag_of(body, "single_select").value_or(false);
   const json::array vehicles = array_of(consent.vehicles);
   const TokenPair pair = call.world().issue(std::move(consent), call.now);
