@@ -1,0 +1,66 @@
+#pragma once
+// Api: the HTTP API of docs/reference/http.md as one object: a request in, a response out. It does not know whether the
+// request came over TCP, over the admin socket or from the command line inside the same process.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "http/message.hpp"
+#include "ports/async.hpp"
+#include "ports/clock.hpp"
+#include "ports/gatekeeper.hpp"
+
+namespace keyfob::engine {
+class Engine;
+}
+
+namespace keyfob::api {
+
+struct ApiOptions {
+  std::string version{};
+  /// Whether requests are accepted; empty: always. While false only /healthz, /readyz, /metrics and /openapi.json
+  /// answer. Any thread.
+  std::function<bool()> ready{};
+  /// The text of /metrics; empty: there is none. Any thread.
+  std::function<std::string()> metrics{};
+  /// Called after callers or applications changed and before the answer goes out, so that a new key works at once.
+  /// Engine executor. See access_facts.hpp.
+  std::function<void()> access_changed{};
+  Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh
+  Milliseconds key_overlap = hours(24);        ///< how long the old key works after a rotation that does not say
+  std::size_t body_bytes = 1024 * 1024;        ///< of a request
+  std::size_t import_bytes = 8 * 1024 * 1024;  ///< of one batch of /v1/grants:import
+};
+
+/// handle() may be called from any thread, by any number of coroutines at once; it completes on the awaiting executor.
+/// Whoever calls is admitted on the calling thread; everything that touches the engine then runs on the engine's
+/// executor, which must be running. Hanging up does not undo or interrupt what was begun.
+///
+/// Never throws, never fails: every error is a problem document (RFC 9457) with the header Keyfob-Error. Authorization
+/// header and body of the request are wiped before it returns; the response's body is the server's to wipe.
+class Api {
+ public:
+  /// All three must outlive the Api, and the Api every handle() under way.
+  Api(engine::Engine& engine, Gatekeeper& gatekeeper, const Clock& clock, ApiOptions options);
+  ~Api();
+  Api(const Api&) = delete;
+  Api& operator=(const Api&) = delete;
+
+  /// The caller is who the request proves: Authorization header, else the uid in Request::peer ("unix:uid=1000").
+  Task<http::Response> handle(http::Request request);
+  /// The caller is known already: the command line in this process.
+  Task<http::Response> handle(http::Request request, std::shared_ptr<const Admission> admission);
+
+  /// Whether a path is the API's own and never the gateway's, whatever the method: /v1/**, /connect/callback, /healthz,
+  /// /readyz, /metrics, /openapi.json.
+  [[nodiscard]] static bool serves(std::string_view path);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace keyfob::api

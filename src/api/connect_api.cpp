@@ -1,0 +1,70 @@
+#include <array>
+
+#include "api/body_reader.hpp"
+#include "api/consent_page.hpp"
+#include "api/handlers.hpp"
+#include "api/render.hpp"
+
+namespace keyfob::api {
+namespace {
+
+constexpr std::array<std::string_view, 8> kFields = {"user",          "return_to",         "scope", "make",
+                                                     "single_select", "single_select_vin", "flags", "force"};
+
+Answer<engine::ConnectRequest> read_connect(std::string_view json) {
+  BodyReader body(json, kFields);
+  engine::ConnectRequest request;
+  request.user = UserId(body.text("user", Need::required));
+  request.return_to = body.text("return_to");
+  request.scope = body.words("scope");
+  request.make = body.text("make");
+  request.single_select = body.flag("single_select");
+  request.single_select_vin = body.text("single_select_vin");
+  request.flags = body.text("flags");
+  request.force = body.flag("force");
+  if (!request.single_select_vin.empty() && !request.single_select) {
+    body.complain("'single_select_vin' is given without 'single_select'", "add \"single_select\": true");
+  }
+  if (body.error()) return refuse(*body.error());
+  return request;
+}
+
+/// bad_request: nothing that a provider's answer to a consent could be.
+Answer<engine::CallbackRequest> read_callback(std::string_view text) {
+  const auto query = Query::parse(text);
+  if (!query) return refuse(query.error());
+  engine::CallbackRequest request{.code = query->text("code"),
+                                  .state = query->text("state"),
+                                  .error = query->text("error"),
+                                  .error_description = query->text("error_description")};
+  if (request.state.empty()) return refuse("unknown_state", "the address has no state", "begin the consent again");
+  if (request.code.empty() && request.error.empty()) {
+    return refuse("bad_request", "the address has neither a code nor an error", "begin the consent again");
+  }
+  return request;
+}
+
+}  // namespace
+
+Task<Outcome> post_connect(Services& services, Call call) {
+  const auto app = app_of(services, call);
+  if (!app) co_return std::unexpected(app.error());
+  auto request = read_connect(call.request.body);
+  if (!request) co_return std::unexpected(request.error());
+  if (const auto visible = may_see(call, request->user.view()); !visible) co_return std::unexpected(visible.error());
+  request->app = (*app)->app().id;
+  const auto url = co_await services.engine.consent().start(std::move(*request));
+  if (!url) co_return refuse(url.error());
+  co_return json_response(201, connect_json(*url));
+}
+
+Task<Outcome> get_callback(Services& services, Call call) {
+  auto request = read_callback(call.request.query());
+  if (!request) co_return consent_page(request.error());
+  const auto result = co_await services.engine.consent().finish(std::move(*request));
+  if (!result) co_return consent_page(problem_of(result.error(), "unknown_state"));
+  if (!result->return_to.empty()) co_return back_to_application(*result);
+  co_return consent_page(*result);
+}
+
+}  // namespace keyfob::api

@@ -1,0 +1,101 @@
+#include <array>
+
+#include "api/endpoint.hpp"
+#include "api/handlers.hpp"
+
+namespace keyfob::api {
+namespace {
+
+using enum Audience;
+using enum Permission;
+using enum Trait;
+
+constexpr std::array kEndpoints = {
+    Endpoint{"GET", "/v1/token", permission, token_read, "vehicle user app", plain, get_token,
+             "The current access token of a vehicle or user, refreshed when due"},
+
+    Endpoint{"POST", "/v1/grants", permission, grant_write, "app", creates, post_grant, "Import one grant"},
+    Endpoint{"POST", "/v1/grants:import", permission, grant_write, "app dry_run", bulk, import_grants,
+             "Import many grants, one JSON object per line"},
+    Endpoint{"GET", "/v1/grants", permission, grant_read, "user vehicle status limit cursor app", plain, list_grants,
+             "List grants"},
+    Endpoint{"GET", "/v1/grants/{id}", permission, grant_read, "app", plain, get_grant, "Show one grant"},
+    Endpoint{"POST", "/v1/grants/{id}/refresh", permission, grant_write, "app", plain, refresh_grant,
+             "Rotate the token pair of a grant"},
+    Endpoint{"DELETE", "/v1/grants/{id}", permission, grant_revoke, "app local", plain, revoke_grant,
+             "Revoke a grant at the provider, then forget its tokens"},
+    Endpoint{"DELETE", "/v1/grants/{id}/record", permission, grant_revoke, "app", plain, remove_grant,
+             "Remove a grant's record without asking the provider"},
+
+    Endpoint{"POST", "/v1/connect", permission, grant_write, "app", creates, post_connect, "Begin a consent"},
+    Endpoint{"GET", "/connect/callback", anybody, admin, "*", plain, get_callback,
+             "Where the provider sends the owner's browser after consent"},
+
+    Endpoint{"GET", "/v1/apps", permission, admin, "", plain, list_apps, "List applications"},
+    Endpoint{"POST", "/v1/apps", operators, admin, "", creates, post_app, "Add an application"},
+    Endpoint{"GET", "/v1/apps/{name}", permission, admin, "", plain, get_app, "Show one application"},
+    Endpoint{"PATCH", "/v1/apps/{name}", permission, admin, "", plain, patch_app, "Change an application"},
+    Endpoint{"DELETE", "/v1/apps/{name}", operators, admin, "", plain, delete_app,
+             "Remove an application with its grants, callers and keys"},
+
+    Endpoint{"GET", "/v1/callers", permission, admin, "app", plain, list_callers, "List callers"},
+    Endpoint{"POST", "/v1/callers", permission, admin, "", creates, post_caller,
+             "Add a caller; its API key is in this answer and nowhere else"},
+    Endpoint{"GET", "/v1/callers/{name}", permission, admin, "", plain, get_caller, "Show one caller"},
+    Endpoint{"POST", "/v1/callers/{name}/disable", permission, admin, "", plain, disable_caller, "Disable a caller"},
+    Endpoint{"POST", "/v1/callers/{name}/rotate", permission, admin, "", plain, rotate_caller,
+             "Give a caller a new API key; the old one works for a while"},
+
+    Endpoint{"GET", "/v1/status", permission, admin, "", plain, get_status, "What this node is doing"},
+    Endpoint{"GET", "/v1/version", caller, admin, "", always_ready, get_version, "The program's version"},
+    Endpoint{"GET", "/healthz", anybody, admin, "*", always_ready, get_healthz, "The process answers"},
+    Endpoint{"GET", "/readyz", anybody, admin, "*", always_ready, get_readyz, "Requests are accepted"},
+    Endpoint{"GET", "/metrics", anybody, admin, "*", always_ready, get_metrics, "Metrics for Prometheus"},
+    Endpoint{"GET", "/openapi.json", anybody, admin, "*", always_ready, get_openapi, "This list"},
+};
+
+/// Takes the first segment off a path that begins with '/'.
+std::string_view next_segment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+bool match_path(std::string_view pattern, std::string_view path, std::vector<std::string>& captures) {
+  captures.clear();
+  while (pattern.starts_with('/') && path.starts_with('/')) {
+    const std::string_view wanted = next_segment(pattern);
+    const std::string_view segment = next_segment(path);
+    if (!wanted.starts_with('{')) {
+      if (wanted != segment) return false;
+      continue;
+    }
+    auto decoded = http::decode_component(segment);
+    if (!decoded || decoded->empty()) return false;
+    captures.push_back(std::move(*decoded));
+  }
+  return pattern.empty() && path.empty();
+}
+
+}  // namespace
+
+std::span<const Endpoint> endpoints() { return kEndpoints; }
+
+Match match_endpoint(std::string_view method, std::string_view path) {
+  if (method == "HEAD") method = "GET";
+  Match match;
+  std::vector<std::string> captures;
+  for (const Endpoint& endpoint : kEndpoints) {
+    if (!match_path(endpoint.path, path, captures)) continue;
+    if (endpoint.method == method) {
+      match.endpoint = &endpoint;
+      match.captures = std::move(captures);
+      return match;
+    }
+    match.allow += (match.allow.empty() ? "" : ", ") + std::string(endpoint.method);
+  }
+  return match;
+}
+
+}  // namespace keyfob::api

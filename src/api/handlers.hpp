@@ -1,0 +1,41 @@
+#pragma once
+// The handlers of the API, one per endpoint (endpoints.cpp has the table). All run on the engine's executor, except
+// those marked always_ready. `services` outlives every call.
+
+#include "api/call.hpp"
+
+namespace keyfob::api {
+
+Task<Outcome> get_token(Services& services, Call call);
+
+Task<Outcome> post_grant(Services& services, Call call);
+Task<Outcome> import_grants(Services& services, Call call);
+Task<Outcome> list_grants(Services& services, Call call);
+Task<Outcome> get_grant(Services& services, Call call);
+Task<Outcome> refresh_grant(Services& services, Call call);
+Task<Outcome> revoke_grant(Services& services, Call call);
+Task<Outcome> remove_grant(Services& services, Call call);
+
+Task<Outcome> post_connect(Services& services, Call call);
+Task<Outcome> get_callback(Services& services, Call call);
+
+Task<Outcome> list_apps(Services& services, Call call);
+Task<Outcome> post_app(Services& services, Call call);
+Task<Outcome> get_app(Services& services, Call call);
+Task<Outcome> patch_app(Services& services, Call call);
+Task<Outcome> delete_app(Services& services, Call call);
+
+Task<Outcome> list_callers(Services& services, Call call);
+Task<Outcome> post_caller(Services& services, Call call);
+Task<Outcome> get_caller(Services& services, Call call);
+Task<Outcome> disable_caller(Services& services, Call call);
+Task<Outcome> rotate_caller(Services& services, Call call);
+
+Task<Outcome> get_status(Services& services, Call call);
+Task<Outcome> get_version(Services& services, Call call);
+Task<Outcome> get_healthz(Services& services, Call call);
+Task<Outcome> get_readyz(Services& services, Call call);
+Task<Outcome> get_metrics(Services& services, Call call);
+Task<Outcome> get_openapi(Services& services, Call call);
+
+}  // namespace keyfob::api

@@ -1,0 +1,93 @@
+#include <algorithm>
+
+#include "api/grant_codec.hpp"
+#include "api/handlers.hpp"
+#include "api/render.hpp"
+
+namespace keyfob::api {
+namespace {
+
+constexpr std::size_t kLines = 1000;
+
+/// The grants of a body that can be stored, with the number of the line each came from.
+struct Batch {
+  std::vector<engine::NewGrant> grants{};
+  std::vector<std::size_t> lines{};
+};
+
+std::string_view take_line(std::string_view& text) {
+  const auto end = std::min(text.find('\n'), text.size());
+  std::string_view line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return line;
+}
+
+FailedLine failed_line(std::size_t number, const Problem& problem) {
+  return {number, problem.code, problem.detail, problem.hint};
+}
+
+Answer<engine::NewGrant> read_line(const Call& call, std::string_view line) {
+  auto grant = read_new_grant(line);
+  if (!grant) return grant;
+  if (const auto fine = engine::validate(*grant); !fine) return refuse(fine.error());
+  if (const auto visible = may_see(call, grant->user.view()); !visible) return std::unexpected(visible.error());
+  return grant;
+}
+
+Answer<Batch> read_batch(const Call& call, ImportReport& report) {
+  Batch batch;
+  std::string_view text = call.request.body;
+  for (std::size_t number = 1; !text.empty(); ++number) {
+    const std::string_view line = take_line(text);
+    if (number > kLines) {
+      return refuse("limit_exceeded", "more than " + std::to_string(kLines) + " lines",
+                    "send them in several requests");
+    }
+    if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
+    auto grant = read_line(call, line);
+    if (!grant) {
+      report.failed.push_back(failed_line(number, grant.error()));
+      continue;
+    }
+    batch.grants.push_back(std::move(*grant));
+    batch.lines.push_back(number);
+  }
+  return batch;
+}
+
+void count_results(const std::vector<Result<engine::ImportedGrant>>& results, const std::vector<std::size_t>& lines,
+                   ImportReport& report) {
+  for (std::size_t i = 0; i < results.size() && i < lines.size(); ++i) {
+    if (!results[i]) {
+      report.failed.push_back(failed_line(lines[i], problem_of(results[i].error())));
+      continue;
+    }
+    ++report.imported;
+    if (results[i]->replaced) ++report.replaced;
+  }
+}
+
+}  // namespace
+
+Task<Outcome> import_grants(Services& services, Call call) {
+  const auto app = app_of(services, call);
+  if (!app) co_return std::unexpected(app.error());
+  const auto dry_run = call.query.flag("dry_run");
+  if (!dry_run) co_return refuse(dry_run.error());
+  ImportReport report;
+  auto batch = read_batch(call, report);
+  if (!batch) co_return std::unexpected(batch.error());
+  if (*dry_run) {
+    report.imported = batch->grants.size();
+  } else if (!batch->grants.empty()) {
+    AppId id = (*app)->app().id;
+    const auto results = co_await services.engine.grants().import_many(std::move(id), std::move(batch->grants));
+    if (!results) co_return refuse(results.error());
+    count_results(*results, batch->lines, report);
+  }
+  std::ranges::sort(report.failed, {}, &FailedLine::line);
+  co_return json_response(200, import_json(report));
+}
+
+}  // namespace keyfob::api

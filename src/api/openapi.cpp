@@ -1,0 +1,88 @@
+#include "api/openapi.hpp"
+
+#include <boost/json.hpp>
+#include <cctype>
+
+#include "api/endpoint.hpp"
+
+namespace keyfob::api {
+namespace {
+
+namespace json = boost::json;
+
+json::object parameter(std::string_view name, std::string_view where) {
+  return {{"name", name}, {"in", where}, {"required", where == "path"}, {"schema", {{"type", "string"}}}};
+}
+
+json::array parameters_of(const Endpoint& endpoint) {
+  json::array out;
+  const auto brace = endpoint.path.find('{');
+  if (brace != std::string_view::npos) {
+    const auto end = endpoint.path.find('}', brace);
+    out.emplace_back(parameter(endpoint.path.substr(brace + 1, end - brace - 1), "path"));
+  }
+  std::string_view names = endpoint.query == "*" ? std::string_view() : endpoint.query;
+  while (!names.empty()) {
+    const auto end = std::min(names.find(' '), names.size());
+    out.emplace_back(parameter(names.substr(0, end), "query"));
+    names.remove_prefix(std::min(end + 1, names.size()));
+  }
+  if (endpoint.trait == Trait::creates) out.emplace_back(parameter("Idempotency-Key", "header"));
+  return out;
+}
+
+json::object operation(const Endpoint& endpoint) {
+  const json::object failure = {
+      {"description", "A problem document (RFC 9457); the header Keyfob-Error has its code"},
+      {"content", {{"application/problem+json", {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}};
+  json::object out = {{"summary", endpoint.summary},
+                      {"parameters", parameters_of(endpoint)},
+                      {"responses", {{"2XX", {{"description", "Done"}}}, {"default", failure}}}};
+  if (endpoint.audience == Audience::anybody) {
+    out["security"] = json::array();
+  } else if (endpoint.audience != Audience::caller) {
+    out["x-permission"] = to_string(endpoint.permission);
+  }
+  return out;
+}
+
+json::object components() {
+  const json::object text = {{"type", "string"}};
+  const json::object problem = {{"type", "object"},
+                                {"properties",
+                                 {{"type", text},
+                                  {"title", text},
+                                  {"status", {{"type", "integer"}}},
+                                  {"detail", text},
+                                  {"code", text},
+                                  {"hint", text},
+                                  {"grant", text},
+                                  {"user", text},
+                                  {"vehicles", {{"type", "array"}, {"items", text}}}}}};
+  return {{"schemas", {{"Problem", problem}}},
+          {"securitySchemes", {{"apiKey", {{"type", "http"}, {"scheme", "bearer"}}}}}};
+}
+
+std::string lower(std::string_view method) {
+  std::string out;
+  for (const char c : method) out += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return out;
+}
+
+}  // namespace
+
+std::string openapi_json(std::string_view version) {
+  json::object paths;
+  for (const Endpoint& endpoint : endpoints()) {
+    auto [path, added] = paths.emplace(endpoint.path, json::object());
+    path->value().as_object()[lower(endpoint.method)] = operation(endpoint);
+  }
+  const json::array needs_key = {json::object{{"apiKey", json::array()}}};
+  return json::serialize(json::object{{"openapi", "3.1.0"},
+                                      {"info", {{"title", "Keyfob"}, {"version", version}}},
+                                      {"security", needs_key},
+                                      {"paths", std::move(paths)},
+                                      {"components", components()}});
+}
+
+}  // namespace keyfob::api
