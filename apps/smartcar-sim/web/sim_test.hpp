@@ -102,7 +102,7 @@ class SimTest : public testing::Test {
     const auto [error, size] = co_await beast_http::async_read(socket, buffer, message, kTuple);
     Answer got;
     got.body = message.body();
-    if (!error) got.status = message.result_int();
+    if (!error) got.status = static_cast<int>(message.result_int());
     for (const auto& field : message) got.headers.push_back({std::string(field.name_string()), field.value()});
     *answer = std::move(got);
   }
