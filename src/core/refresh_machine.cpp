@@ -21,8 +21,7 @@ RefreshAction RefreshMachine::step(const refresh::Event& event, BootTime now, st
   return std::visit([this](const auto& e) { return on(e); }, event);
 }
 
-// --- beginning
-// ---------------------------------------------------------------------------------------------------------------
+// --- beginning ---
 
 RefreshAction RefreshMachine::on(const refresh::Started& event) {
   if (!event.spooled) return begin();
@@ -71,13 +70,13 @@ RefreshAction RefreshMachine::on(const refresh::SpoolFull&) {
   return finish(RefreshOutcome::unavailable, seconds(1));
 }
 
-// --- answers
-// -----------------------------------------------------------------------------------------------------------------
+// --- answers ---
 
 RefreshAction RefreshMachine::on(const refresh::Answered& event) {
   if (open_ > 0) --open_;
   if (phase_ == RefreshPhase::settled) return late_answer(event);
   if (event.has_refresh || event.disposition == Disposition::done) {
+    if (phase_ == RefreshPhase::keeping) homeless_.push_back(keeping_);
     keeping_ = event.exchange;
     spool_tried_ = false;
     if (phase_ == RefreshPhase::keeping) return act(Kind::spool);
@@ -108,7 +107,7 @@ RefreshAction RefreshMachine::judge(const refresh::Answered& event) {
     case Disposition::transient: {
       const Milliseconds wait = std::min(event.retry_after.value_or(seconds(1)), kLongestRetryAfter);
       if (unknown_ && window_open())
-        return back_off(RefreshPhase::backing_off, std::min(wait, (window_end_ - now_) / 2));
+        return back_off(RefreshPhase::backing_off, std::max(kFirstBackoff, std::min(wait, (window_end_ - now_) / 2)));
       return give_back(RefreshOutcome::unavailable, wait);
     }
     case Disposition::configuration:
@@ -117,6 +116,7 @@ RefreshAction RefreshMachine::judge(const refresh::Answered& event) {
         use_previous_ = true;
         return begin();
       }
+      ++retries_;
       if (unknown_ && window_open()) return back_off(RefreshPhase::backing_off, short_backoff());
       return give_back(RefreshOutcome::suspended, seconds(5));
   }
@@ -163,12 +163,20 @@ RefreshAction RefreshMachine::on(const refresh::TimerEnded&) {
       if (unknown_ && !window_open() && next_exchange_ > 0) return retry_unknown();
       return begin();
     case RefreshPhase::keeping: phase_ = RefreshPhase::committing; return act(Kind::commit);
-    default: return linger();
+    default: return homeless_.empty() ? linger() : keep_homeless();
   }
 }
 
-// --- storing
-// -----------------------------------------------------------------------------------------------------------------
+/// Neither store nor spool took it before: both are asked again until one does.
+RefreshAction RefreshMachine::keep_homeless() {
+  keeping_ = homeless_.back();
+  homeless_.pop_back();
+  spool_tried_ = false;
+  committing_spooled_ = false;
+  return act(Kind::keep_late);
+}
+
+// --- storing ---
 
 RefreshAction RefreshMachine::on(const refresh::Committed&) { return finish(RefreshOutcome::refreshed); }
 
@@ -192,6 +200,7 @@ RefreshAction RefreshMachine::on(const refresh::Kept& event) {
     spool_tried_ = true;
     return act(Kind::spool);
   }
+  if (!event.ok && !committing_spooled_) homeless_.push_back(keeping_);
   return phase_ == RefreshPhase::settled ? linger() : finish(RefreshOutcome::moved);
 }
 
@@ -214,8 +223,7 @@ RefreshAction RefreshMachine::on(const refresh::Noted&) {
   return phase_ == RefreshPhase::settled ? linger() : finish(after_note_, retry_after_);
 }
 
-// --- small steps
-// -------------------------------------------------------------------------------------------------------------
+// --- small steps ---
 
 RefreshAction RefreshMachine::act(Kind kind) const {
   RefreshAction action;
@@ -261,7 +269,11 @@ RefreshAction RefreshMachine::finish(RefreshOutcome outcome, Milliseconds retry_
 }
 
 RefreshAction RefreshMachine::linger() {
-  if (open_ == 0) return act(Kind::stop);
+  if (open_ == 0 && homeless_.empty()) return act(Kind::stop);
+  if (!homeless_.empty()) {
+    wake_at_ = now_ + kStoreRetry;
+    return wait_on();
+  }
   wake_at_ = std::max(window_end_, now_ + timing_.timeout);
   return wait_on();
 }

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <variant>
+#include <vector>
 
 #include "base/time.hpp"
 #include "core/answer.hpp"
@@ -166,6 +167,7 @@ class RefreshMachine {
   RefreshAction act(RefreshAction::Kind kind) const;
   RefreshAction finish(RefreshOutcome outcome, Milliseconds retry_after = {});
   RefreshAction linger();
+  RefreshAction keep_homeless();
   [[nodiscard]] bool window_open() const { return now_ < window_end_; }
   [[nodiscard]] Milliseconds short_backoff() const;
 
@@ -175,9 +177,10 @@ class RefreshMachine {
   std::uint32_t die_ = 0;
   BootTime window_end_{};
   ExchangeNumber next_exchange_ = 0;
-  ExchangeNumber keeping_ = 0;  ///< the exchange whose pair is being stored
-  unsigned open_ = 0;           ///< exchanges without an answer
-  BootTime wake_at_{};          ///< end of the present wait
+  ExchangeNumber keeping_ = 0;            ///< the exchange whose pair is being stored
+  std::vector<ExchangeNumber> homeless_;  ///< pairs that neither store nor spool has taken yet
+  unsigned open_ = 0;                     ///< exchanges without an answer
+  BootTime wake_at_{};                    ///< end of the present wait
   unsigned retries_ = 0;
   bool unknown_ = false;
   bool second_secret_;  ///< the application has a previous client secret that was not tried

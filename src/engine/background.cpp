@@ -50,8 +50,7 @@ Task<void> Background::change_loop() {
   }
 }
 
-// --- what others changed
-// ---------------------------------------------------------------------------------------------------------
+// --- what others changed ---
 
 Task<Result<void>> Background::look_for_changes() {
   const BootTime at = context_.clock.boot();
@@ -72,8 +71,7 @@ Task<Result<void>> Background::look_for_changes() {
   co_return Result<void>();
 }
 
-// --- recovery
-// --------------------------------------------------------------------------------------------------------------------
+// --- recovery ---
 
 /// Where a use after the window may be punished, an old attempt is only worth a try when nothing is left to lose.
 bool Background::worth_recovering(const Grant& grant) const {
@@ -129,8 +127,7 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
   parts_.refresher.reload_held();
 }
 
-// --- due grants
-// ------------------------------------------------------------------------------------------------------------------
+// --- due grants ---
 
 Task<void> Background::serve_due() {
   const WallTime now = context_.clock.wall();

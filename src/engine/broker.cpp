@@ -48,8 +48,7 @@ TokenFailure Broker::failure(const Grant& grant, TokenProblem problem, std::stri
   return failure;
 }
 
-// --- hot path
-// ------------------------------------------------------------------------------------------------------------------
+// --- hot path ---
 
 bool Broker::fresh_enough() const {
   if (context_.clock.boot().time_since_epoch().count() <= valid_until_.load(std::memory_order_relaxed)) return true;
@@ -71,8 +70,7 @@ bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGr
   return true;
 }
 
-// --- looking up
-// ----------------------------------------------------------------------------------------------------------------
+// --- looking up ---
 
 TokenFailure Broker::store_failure(const Error& error) const {
   TokenFailure failure;
@@ -136,8 +134,7 @@ Task<Broker::Answer<GrantRecord>> Broker::load(GrantRef ref) {
   co_return std::move(*record);
 }
 
-// --- serving
-// -------------------------------------------------------------------------------------------------------------------
+// --- serving ---
 
 Broker::Answer<GrantToken> Broker::open(const GrantRecord& record, bool refreshed) const {
   auto token = context_.sealer.access_token(record);

@@ -78,8 +78,7 @@ Credentials::Answer Credentials::client(const ApplicationView& app) const {
   return basic(app.app().client_id, reveal_secret(*secret));
 }
 
-// --- application token
-// ---------------------------------------------------------------------------------------------------------
+// --- application token ---
 
 Credentials::Answer Credentials::open(const AppId& app, const Cached& cached) const {
   auto value = vault::open_blob(*ports_.directory.snapshot()->keyring, {app, kPurpose, app.view()}, cached.sealed);

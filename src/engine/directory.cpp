@@ -60,8 +60,7 @@ Directory::Directory(DirectoryPorts ports, Profiles profiles) : ports_(ports), p
   snapshot_.store(std::move(empty));
 }
 
-// --- reading
-// -----------------------------------------------------------------------------------------------------------------
+// --- reading ---
 
 Task<Result<std::shared_ptr<const vault::Keyring>>> Directory::unwrap_keys() {
   Result<std::vector<WrappedDataKey>> wrapped = co_await ports_.data_keys.data_keys();
@@ -131,8 +130,7 @@ Result<ManagementToken> Directory::management_token(const ApplicationView& app, 
   return vault::open_management_token(*snapshot_.load()->keyring, {app.app().id, purpose}, sealed->sealed);
 }
 
-// --- changing applications
-// ---------------------------------------------------------------------------------------------------
+// --- changing applications ---
 
 std::string Directory::random_id(std::size_t length) {
   constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";

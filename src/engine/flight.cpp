@@ -93,8 +93,7 @@ Task<Flight::Event> Flight::next_event(Milliseconds limit) {
   co_return event ? std::move(*event) : Event(refresh::TimerEnded{});
 }
 
-// --- begin
-// -------------------------------------------------------------------------------------------------------------------
+// --- begin ---
 
 Task<Flight::Event> Flight::begin() {
   began_at_ = context_.clock.boot();
@@ -134,8 +133,7 @@ Task<Flight::Event> Flight::begin() {
   co_return event;
 }
 
-// --- exchange
-// ----------------------------------------------------------------------------------------------------------------
+// --- exchange ---
 
 std::optional<TokenRequest> Flight::make_request(const RefreshAction& action) {
   const auto purpose = action.previous_secret ? SecretPurpose::previous_client_secret : SecretPurpose::client_secret;
@@ -250,8 +248,7 @@ void Flight::provider_answered(const TokenAnswer& answer) {
   }
 }
 
-// --- storing
-// -----------------------------------------------------------------------------------------------------------------
+// --- storing ---
 
 WallTime Flight::due_for(const KeptPair& pair) const {
   const WallTime now = context_.clock.wall();

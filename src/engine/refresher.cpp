@@ -123,8 +123,7 @@ std::string_view outcome_name(RefreshOutcome outcome) {
   return "unknown";
 }
 
-// --- pairs that this node holds for the store
-// ----------------------------------------------------------------------------------
+// --- pairs that this node holds for the store ---
 
 void Refresher::reload_held() {
   held_.clear();

@@ -139,7 +139,6 @@ std::size_t TokenCache::size() const {
 }
 
 // --- the table: open addressing, linear probing, backward-shift deletion
-// -----------------------------------------------------------
 
 template <class Match>
 CachedGrantPtr TokenCache::lookup(std::uint64_t hash, const Match& match) const {
