@@ -170,6 +170,16 @@ std::size_t Connection::changes() const { return static_cast<std::size_t>(sqlite
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
+std::size_t Connection::page_reads() const {
+  std::size_t reads = 0;
+  for (const int counter : {SQLITE_DBSTATUS_CACHE_HIT, SQLITE_DBSTATUS_CACHE_MISS}) {
+    int now = 0;
+    int highest = 0;
+    if (sqlite3_db_status(handle_, counter, &now, &highest, 0) == SQLITE_OK) reads += static_cast<std::size_t>(now);
+  }
+  return reads;
+}
+
 std::optional<Error> Connection::take_failure() { return std::exchange(failure_, std::nullopt); }
 
 void Connection::record_failure(int code) {

@@ -117,8 +117,11 @@ class Connection {
   /// Rows changed by the last statement.
   [[nodiscard]] std::size_t changes() const;
   [[nodiscard]] bool in_transaction() const;
+  /// Database pages looked at so far, cached or not: what a statement costs whatever the machine does.
+  [[nodiscard]] std::size_t page_reads() const;
 
   [[nodiscard]] bool failed() const { return failure_.has_value(); }
+  [[nodiscard]] bool found_damage() const { return failure_ && failure_->code == ErrorCode::damaged; }
   [[nodiscard]] std::optional<Error> take_failure();
   /// Remembers what SQLite said last.
   void record_failure(int code);

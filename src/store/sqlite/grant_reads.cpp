@@ -23,11 +23,17 @@ constexpr char kFindByUser[] =
 constexpr char kFindByVehicle[] = KEYFOB_BY_VEHICLE KEYFOB_MOST_SPECIFIC;
 constexpr char kFindByBoth[] = KEYFOB_BY_VEHICLE "AND g.user_id = ? " KEYFOB_MOST_SPECIFIC;
 
-#define KEYFOB_PAGE "g.grant_id > ? AND (? = '' OR g.status = ?) ORDER BY g.grant_id LIMIT ?"
-constexpr char kListAll[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND " KEYFOB_PAGE;
-constexpr char kListByUser[] =
-    "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.user_id = ? AND " KEYFOB_PAGE;
-constexpr char kListByVehicle[] = KEYFOB_BY_VEHICLE "AND (? = '' OR g.user_id = ?) AND " KEYFOB_PAGE;
+// A page of one user or vehicle comes by its own index, not by walking the application in the order of ids: hence the
+// expression, which no index serves.
+#define KEYFOB_STATUS "(? = '' OR g.status = ?)"
+constexpr char kListAll[] =
+    "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id > ? AND " KEYFOB_STATUS
+    " ORDER BY g.grant_id LIMIT ?";
+constexpr char kListByUser[] = "SELECT " KEYFOB_GRANT_COLUMNS
+                               "FROM grants g WHERE g.app_id = ? AND g.user_id = ? AND g.grant_id || '' > ? "
+                               "AND " KEYFOB_STATUS " ORDER BY g.grant_id || '' LIMIT ?";
+constexpr char kListByVehicle[] = KEYFOB_BY_VEHICLE
+    "AND (? = '' OR g.user_id = ?) AND v.grant_id > ? AND " KEYFOB_STATUS " ORDER BY v.grant_id LIMIT ?";
 
 constexpr char kNextApplication[] = "SELECT app_id FROM grants WHERE app_id > ? ORDER BY app_id LIMIT 1";
 

@@ -253,6 +253,7 @@ Task<Result<std::vector<std::string>>> SqliteStore::check() {
     auto query = c.query("PRAGMA integrity_check");
     while (query.step()) complaints.emplace_back(query.text());
     if (complaints.size() == 1 && complaints.front() == "ok") complaints.clear();
+    if (c.found_damage()) complaints.push_back(c.take_failure()->what);
     return Result<std::vector<std::string>>(std::move(complaints));
   };
   return submit<Result<std::vector<std::string>>>(machinery_->readers, std::move(work));
