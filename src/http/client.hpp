@@ -28,7 +28,7 @@ struct ClientConfig {
 /// Everything that can hold a secret is wiped when it goes.
 struct ClientRequest {
   std::string method = "GET";
-  std::string origin;                   ///< "https://auth.smartcar.com"; plain http for loopback only
+  std::string origin{};                 ///< "https://auth.smartcar.com"; plain http for loopback only
   WipedString target = wiped_string();  ///< path and query
   std::vector<std::pair<std::string, WipedString>> headers{};  ///< Host is added, Content-Length where it is missing
   WipedString body = wiped_string();

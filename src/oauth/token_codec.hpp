@@ -24,6 +24,9 @@ struct EncodedRequest {
   WipedString body = wiped_string();
 };
 
+/// The User-Agent of every request to this provider: the profile's word and our version.
+[[nodiscard]] std::string user_agent(const ProviderProfile& profile);
+
 /// The request in the profile's way of client authentication: `basic` (RFC 6749 section 2.3.1, id and secret
 /// form-encoded first), `body`, or `query` (client_id, client_secret and the grant's parameters in the URL, form
 /// content type, empty body: the exact form of Smartcar's token guide). Client credentials go to app_token_url in

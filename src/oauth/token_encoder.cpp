@@ -93,7 +93,7 @@ Result<EncodedRequest> encode(const ProviderProfile& profile, const Destination&
   if (!url)
     return fail(ErrorCode::invalid_argument, "provider " + profile.name + " has no usable URL for this request");
   EncodedRequest out{.origin = std::string(url->origin), .target = path_of(*url)};
-  out.headers.emplace_back("User-Agent", wiped_string(profile.user_agent + "/" KEYFOB_VERSION));
+  out.headers.emplace_back("User-Agent", wiped_string(user_agent(profile)));
   out.headers.emplace_back("Accept", wiped_string("application/json"));
   out.headers.emplace_back("Content-Type", wiped_string(kFormType));
   if (to.auth == ClientAuth::basic && !to.client_secret.empty()) {
@@ -114,6 +114,8 @@ Result<EncodedRequest> encode(const ProviderProfile& profile, const Destination&
 }
 
 }  // namespace
+
+std::string user_agent(const ProviderProfile& profile) { return profile.user_agent + "/" KEYFOB_VERSION; }
 
 Result<EncodedRequest> encode_request(const ProviderProfile& profile, const TokenRequest& request) {
   const bool as_application = std::holds_alternative<ClientCredentialsGrant>(request.grant);
