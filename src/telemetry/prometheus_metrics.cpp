@@ -76,7 +76,33 @@ void add(std::atomic<T>& target, T by) {
   target.store(target.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
 
-using Shard = std::unordered_map<Key, Cell*, KeyHash, KeyEqual>;
+/// The cells of one thread. Nearly every name and label is a literal, so where its text lies finds the cell that was
+/// used last from there; the text decides.
+class Shard {
+ public:
+  [[nodiscard]] Cell* find(KeyView key) {
+    Entry*& recent = recent_[slot(key)];
+    if (recent != nullptr && recent->first.view() == key) return recent->second;
+    const auto found = cells_.find(key);
+    if (found == cells_.end()) return nullptr;
+    recent = &*found;
+    return found->second;
+  }
+  void add(KeyView key, Cell* cell) { cells_.emplace(key, cell); }
+
+ private:
+  using Cells = std::unordered_map<Key, Cell*, KeyHash, KeyEqual>;
+  using Entry = Cells::value_type;
+  static constexpr std::size_t kSlots = 64;
+
+  static std::size_t slot(KeyView key) {
+    const auto address = [](std::string_view text) { return reinterpret_cast<std::uintptr_t>(text.data()); };
+    return (address(key.name) ^ (address(key.label) >> 3U) ^ (address(key.name) >> 6U)) % kSlots;
+  }
+
+  Cells cells_;
+  std::array<Entry*, kSlots> recent_{};
+};
 
 bool is_name(std::string_view text) {
   const auto fits = [](unsigned char c) { return std::isalnum(c) != 0 || c == '_'; };
@@ -239,15 +265,15 @@ Cell* PrometheusMetrics::State::add_cell(Shard& shard, KeyView key) {
     return nullptr;
   }
   Cell* cell = found->cells.emplace_back(std::make_unique<Cell>()).get();
-  shard.emplace(key, cell);
+  shard.add(key, cell);
   return cell;
 }
 
 /// This thread's cell; null when the series is dropped.
 Cell* PrometheusMetrics::State::cell(KeyView key) {
   Shard& shard = shard_of_this_thread();
-  const auto found = shard.find(key);
-  return found == shard.end() ? add_cell(shard, key) : found->second;
+  Cell* cell = shard.find(key);
+  return cell == nullptr ? add_cell(shard, key) : cell;
 }
 
 void PrometheusMetrics::State::set_gauge(KeyView key, double value) {
