@@ -78,7 +78,9 @@ Later Connection::later() {
   return {worker_.target(), ticket_};
 }
 
-bool Connection::replayable() const { return body_complete() && !streaming_; }
+bool Connection::replayable() const {
+  return body_complete() && !streaming_ && body_text().size() <= worker_.limits().replay_bytes;
+}
 
 std::string_view Connection::body_text() const {
   return body_in_head_.empty() ? std::string_view(collected_) : body_in_head_;

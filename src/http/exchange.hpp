@@ -91,7 +91,7 @@ class Exchange {
   /// hop-by-hop fields, Authorization, fields named as one of inject() and those of `origin`'s drop list stay behind.
   /// After on_response it is a replay (allowed when replayable()); the response that was held is dropped.
   virtual void forward(Origin& origin) = 0;
-  /// Whether the whole request is still in memory (see Limits::replay_bytes).
+  /// Whether the whole request is still in memory and its body within Limits::replay_bytes.
   [[nodiscard]] virtual bool replayable() const = 0;
 
   /// Headers added to the response that pass() lets through.

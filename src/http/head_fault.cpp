@@ -31,9 +31,6 @@ int status_of(HeadFault fault) {
     case HeadFault::version: return 505;
     case HeadFault::too_long:
     case HeadFault::too_many_fields: return 431;
-    case HeadFault::transfer_encoding:
-    case HeadFault::method:
-    case HeadFault::upgrade: return 501;
     case HeadFault::expect: return 417;
     default: return 400;
   }

@@ -80,7 +80,7 @@ enum class HeadFault : std::uint8_t {
   upgrade,
 };
 [[nodiscard]] std::string_view to_string(HeadFault fault);  ///< a few words for the error body
-[[nodiscard]] int status_of(HeadFault fault);               ///< 400, 414, 417, 431, 501 or 505
+[[nodiscard]] int status_of(HeadFault fault);               ///< 400, 417, 431 or 505
 
 /// What requests and responses have in common.
 class Head {

@@ -53,9 +53,9 @@ Result<void> ThreadedServer::prepare(const ServiceFactory& factory, boost::asio:
 }
 
 Result<void> ThreadedServer::load_tls() {
-  auto client = TlsContext::client(shared_.config.ca_file);
-  if (!client) return fail(client.error());
-  shared_.client_tls = std::move(*client);
+  if (!shared_.config.ca_file.empty()) {
+    if (auto client = shared_.client_tls(); !client) return fail(client.error());
+  }
   if (!shared_.config.tls) return {};
   auto server = TlsContext::server(*shared_.config.tls);
   if (!server) return fail(server.error());

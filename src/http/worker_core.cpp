@@ -16,6 +16,14 @@ constexpr std::size_t kScratchKept = 256;
 
 }  // namespace
 
+Result<std::shared_ptr<TlsContext>> ServerShared::client_tls() {
+  const std::lock_guard lock(mutex_);
+  if (client_tls_ != nullptr) return client_tls_;
+  auto made = TlsContext::client(config.ca_file);
+  if (made) client_tls_ = *made;
+  return made;
+}
+
 void Later::resume(Act act) const { target_->resume(ticket_, std::move(act), target_); }
 
 void Later::Target::resume(std::uint64_t ticket, Act act, const std::shared_ptr<Target>& self) {
@@ -45,7 +53,7 @@ WorkerCore::WorkerCore(ServerShared& shared, std::unique_ptr<EventLoop> loop)
     : shared_(shared),
       loop_(std::move(loop)),
       target_(std::make_shared<Later::Target>(loop_->mailbox())),
-      upstream_{*loop_, buffers_, shared.config.upstream, shared.client_tls, shared.background} {}
+      upstream_{*loop_, buffers_, shared.config.upstream, nullptr, shared.background} {}
 
 WorkerCore::~WorkerCore() {
   listeners_.clear();
@@ -65,6 +73,11 @@ Result<Origin*> WorkerCore::origin(std::string_view url) {
   }
   if (!parts->tls && !parts->loopback()) {
     return fail(ErrorCode::unsafe, "plain http to another machine: " + std::string(url), "use https");
+  }
+  if (parts->tls && upstream_.tls == nullptr) {
+    auto tls = shared_.client_tls();
+    if (!tls) return fail(tls.error());
+    upstream_.tls = std::move(*tls);
   }
   auto made = std::make_unique<Origin>(upstream_, std::string(parts->host), parts->port, parts->tls);
   return origins_.emplace(std::string(url), std::move(made)).first->second.get();

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,10 +25,16 @@ class Listener;
 struct ServerShared {
   ServerConfig config;
   std::shared_ptr<TlsContext> server_tls{};
-  std::shared_ptr<TlsContext> client_tls{};
   boost::asio::any_io_executor background{};
   std::atomic<std::uint64_t> connections{0};
   std::atomic<std::uint64_t> accepted{0};
+
+  /// Made when the first https origin is: reading the system's certificates takes a tenth of a second. Any thread.
+  Result<std::shared_ptr<TlsContext>> client_tls();
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<TlsContext> client_tls_;
 };
 
 /// Scratch of one exchange, pooled so that an idle connection has none.

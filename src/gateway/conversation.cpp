@@ -1,0 +1,213 @@
+#include "gateway/conversation.hpp"
+
+#include "core/limits.hpp"
+
+namespace keyfob::gateway {
+namespace {
+
+constexpr std::string_view kUserHeader = "keyfob-user";
+
+}  // namespace
+
+bool GatewayConversation::UsedGrant::set(const SubjectNames& names, std::string_view grant, GrantVersion at) {
+  version = at;
+  return id.assign(grant) && user.assign(names.user) && provider_user.assign(names.provider_user);
+}
+
+void GatewayConversation::on_request(http::Exchange& exchange) {
+  route_ = {};
+  passage_ = {};
+  has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
+  answered_ = GatewayProblem::none;
+  const std::string_view path = exchange.request().path();
+  if (thread_.options.is_api && thread_.options.is_api(path)) return serve_api(exchange);
+  if (!identify(exchange)) return;
+  read_user_header(exchange.request());
+  act(exchange, passage_.begin(facts(exchange.request())));
+}
+
+void GatewayConversation::serve_api(http::Exchange& exchange) {
+  if (thread_.ports.direct != nullptr && thread_.ports.direct->answer(exchange)) return;
+  exchange.call(thread_.options.api);
+}
+
+bool GatewayConversation::identify(http::Exchange& exchange) {
+  const http::RequestHead& head = exchange.request();
+  const Evidence evidence{head.authorization(), exchange.peer().uid, exchange.peer().certificate_name};
+  const auto admitted = memo_.admit(thread_.ports.gatekeeper, thread_.ports.clock, evidence, *thread_.plan);
+  if (!admitted) {
+    const bool throttled = admitted.error() == AccessProblem::throttled;
+    problem(exchange, throttled ? GatewayProblem::throttled : GatewayProblem::unauthenticated);
+    return false;
+  }
+  caller_ = *admitted;
+  if (memo_.provider() != nullptr) {
+    route_ =
+        memo_.provider()->table.match(head.method_name(), head.path(), {.v3_credentials = caller_->v3_credentials});
+  }
+  if (route_.outcome == RouteOutcome::matched) return true;
+  const bool bad = route_.outcome == RouteOutcome::bad_path;
+  problem(exchange, bad ? GatewayProblem::bad_request : GatewayProblem::no_route);
+  return false;
+}
+
+void GatewayConversation::read_user_header(const http::RequestHead& head) {
+  const auto user = head.find(kUserHeader);
+  named_user_ = user.value_or(std::string_view());
+  user_header_is_sound_ = !user || (!user->empty() && user->size() <= limits::kUserId && head.count(kUserHeader) == 1);
+}
+
+PassageFacts GatewayConversation::facts(const http::RequestHead& head) const {
+  const RoutePlan& plan = memo_.provider()->routes[route_.index];
+  return {
+      .credential = route_.rule->credential,
+      .needs_user = route_.rule->needs_user,
+      .injects_provider_user = plan.injects_provider_user,
+      .permitted = plan.permission && caller_->permissions.has(*plan.permission),
+      .route_allowed = memo_.allows(head.method_name(), head.path()),
+      .limited_to_users = !caller_->users.empty(),
+      .user_header_is_sound = user_header_is_sound_,
+      .names_user = !named_user_.empty(),
+      .names_vehicle = !route_.vehicle.empty(),
+  };
+}
+
+void GatewayConversation::act(http::Exchange& exchange, Passage::Act next) {
+  using Act = Passage::Act;
+  switch (next) {
+    case Act::answer: return problem(exchange, passage_.problem());
+    case Act::find_token: return find_token(exchange);
+    case Act::wait_for_token: return wait_for_token(exchange, named_user_);
+    case Act::wait_for_vehicle: return wait_for_token(exchange, {});
+    case Act::wait_for_refresh: return wait_for_refresh(exchange);
+    case Act::renew_credential:
+      thread_.ports.credentials.refused(caller_->app, route_.rule->credential);
+      return wait_for_credential(exchange);
+    case Act::wait_for_credential: return wait_for_credential(exchange);
+    case Act::send: return send(exchange);
+    case Act::pass: return pass(exchange);
+    case Act::pass_unreplayed:
+      unreplayed_ = true;
+      refresh_for_the_next();
+      return pass(exchange);
+  }
+}
+
+void GatewayConversation::find_token(http::Exchange& exchange) {
+  TokenSlot& slot = thread_.slot;
+  const Subject subject{.user = named_user_, .vehicle = route_.vehicle};
+  if (!thread_.ports.tokens.try_get(caller_->app, subject, slot)) return act(exchange, passage_.not_at_hand());
+  const SubjectNames names{slot.user.view(), slot.provider_user.view(), route_.vehicle};
+  const Passage::Act next = passage_.grant_found(fit_of(names));
+  has_grant_ = grant_.set(names, slot.grant.view(), slot.version);
+  const bool injects = next == Passage::Act::send && route_.rule->credential == CredentialKind::user;
+  const bool injected = !injects || inject_token(exchange.inject(), route_.rule->scheme, slot.token.view());
+  slot.token.clear_and_wipe();
+  if (!injected || !has_grant_) return problem(exchange, GatewayProblem::record_damaged);
+  act(exchange, next);
+}
+
+GrantFit GatewayConversation::fit_of(const SubjectNames& grant) const {
+  return {
+      .user_agrees = named_user_.empty() || named_user_ == grant.user,
+      .path_user_agrees = route_.user.empty() || route_.user == grant.provider_user,
+      .visible = caller_->may_see(grant.user),
+      .provider_user_known = !grant.provider_user.empty(),
+  };
+}
+
+GrantRef GatewayConversation::used_ref() const { return {caller_->app, GrantId(grant_.id.view())}; }
+
+void GatewayConversation::token_answered(http::Exchange& exchange, TokenAnswered answer) {
+  waiting_ = false;
+  if (!answer) return token_failed(exchange, answer.error());
+  const SubjectNames names{answer->user.view(), answer->provider_user.view(), route_.vehicle};
+  const Passage::Act next = passage_.grant_found(fit_of(names));
+  has_grant_ = grant_.set(names, answer->ref.grant.view(), answer->version);
+  refreshed_ = refreshed_ || answer->refreshed;
+  const bool injects = next == Passage::Act::send && route_.rule->credential == CredentialKind::user;
+  const bool injected = !injects || inject_token(exchange.inject(), route_.rule->scheme, answer->token);
+  if (!injected || !has_grant_) return problem(exchange, GatewayProblem::record_damaged);
+  act(exchange, next);
+}
+
+void GatewayConversation::refresh_answered(http::Exchange& exchange, TokenAnswered answer) {
+  waiting_ = false;
+  if (!answer) return token_failed(exchange, answer.error());
+  const bool newer = answer->refreshed || answer->version != grant_.version;
+  refreshed_ = refreshed_ || answer->refreshed;
+  grant_.version = answer->version;
+  const Passage::Act next = passage_.refreshed(newer);
+  if (next == Passage::Act::send && !inject_token(exchange.inject(), route_.rule->scheme, answer->token)) {
+    return problem(exchange, GatewayProblem::record_damaged);
+  }
+  act(exchange, next);
+}
+
+void GatewayConversation::credential_answered(http::Exchange& exchange, CredentialAnswered answer) {
+  waiting_ = false;
+  if (!answer) return token_failed(exchange, answer.error());
+  if (!inject_authorization(exchange.inject(), *answer)) return problem(exchange, GatewayProblem::record_damaged);
+  act(exchange, passage_.credential_ready());
+}
+
+void GatewayConversation::token_failed(http::Exchange& exchange, const TokenFailure& failure) {
+  const bool visible = failure.user.empty() || caller_->may_see(failure.user.view());
+  const Passage::Act next = passage_.token_failed(failure.problem, visible);
+  if (next != Passage::Act::answer) return act(exchange, next);
+  if (passage_.problem() != problem_of(failure.problem)) return problem(exchange, passage_.problem());
+  problem(exchange, passage_.problem(), {failure.detail, failure.retry_after, failure.user, failure.vehicles});
+}
+
+void GatewayConversation::send(http::Exchange& exchange) {
+  const RoutePlan& plan = memo_.provider()->routes[route_.index];
+  const SubjectNames names{grant_.user.view(), grant_.provider_user.view(), route_.vehicle};
+  if (!inject_names(exchange.inject(), plan, has_grant_ ? names : SubjectNames{.vehicle = route_.vehicle})) {
+    return problem(exchange, GatewayProblem::record_damaged);
+  }
+  exchange.forward(thread_.origins.of(*memo_.provider(), route_.index));
+}
+
+void GatewayConversation::on_response(http::Exchange& exchange, const http::ResponseHead& head) {
+  act(exchange, passage_.response(head.status, exchange.replayable()));
+}
+
+void GatewayConversation::pass(http::Exchange& exchange) {
+  http::HeaderBlock& add = exchange.add();
+  bool fits = !has_grant_ || add.add("Keyfob-Grant", grant_.id.view());
+  if (refreshed_) fits = add.add("Keyfob-Refreshed", "1") && fits;
+  if (unreplayed_) fits = add.add("Keyfob-Not-Replayed", "the body is larger than max_body") && fits;
+  // An id of ours always fits; a response is not held back for its decoration.
+  static_cast<void>(fits);
+  exchange.pass();
+}
+
+void GatewayConversation::on_failure(http::Exchange& exchange, http::UpstreamFailure failure) {
+  if (std::exchange(waiting_, false)) return problem(exchange, GatewayProblem::timeout);
+  switch (failure) {
+    case http::UpstreamFailure::unreachable: return problem(exchange, GatewayProblem::upstream_unreachable);
+    case http::UpstreamFailure::timeout: return problem(exchange, GatewayProblem::upstream_timeout);
+    case http::UpstreamFailure::malformed:
+      return problem(exchange, GatewayProblem::upstream_unreachable, {"the provider's answer was not strict HTTP/1.1"});
+    case http::UpstreamFailure::busy:
+      return problem(exchange, GatewayProblem::provider_unavailable, {"too many requests are under way", seconds(1)});
+  }
+}
+
+void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details) {
+  answered_ = problem;
+  exchange.inject().clear();
+  exchange.respond(to_response(problem, details));
+}
+
+void GatewayConversation::on_end(const http::Outcome& outcome) {
+  if (thread_.ports.metrics == nullptr || (!outcome.forwarded && answered_ == GatewayProblem::none)) return;
+  if (answered_ != GatewayProblem::none) {
+    const std::string label = "code=" + std::string(code_of(answered_));
+    thread_.ports.metrics->count("keyfob_gateway_problems_total", label);
+  } else {
+    thread_.ports.metrics->count("keyfob_gateway_passed_total", outcome.complete ? "outcome=whole" : "outcome=cut");
+  }
+}
+
+}  // namespace keyfob::gateway

@@ -1,0 +1,86 @@
+#pragma once
+// GatewayConversation: carries out what Passage decides, for one caller's connection.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <expected>
+#include <memory>
+#include <string>
+
+#include "gateway/caller_memo.hpp"
+#include "gateway/credential.hpp"
+#include "gateway/gateway.hpp"
+#include "gateway/passage.hpp"
+#include "gateway/plan.hpp"
+
+namespace keyfob::gateway {
+
+/// What all conversations of one thread share.
+struct GatewayThread {
+  GatewayPorts ports;
+  const GatewayOptions& options;
+  std::shared_ptr<const Plan> plan;
+  Origins origins;
+  boost::asio::any_io_executor background;
+  TokenSlot slot;  ///< scratch of one try_get, wiped when its token has been injected
+};
+
+using TokenAnswered = std::expected<GrantToken, TokenFailure>;
+using CredentialAnswered = std::expected<Secret, TokenFailure>;
+
+class GatewayConversation final : public http::Conversation {
+ public:
+  explicit GatewayConversation(GatewayThread& thread) : thread_(thread) {}
+
+  void on_request(http::Exchange& exchange) override;
+  void on_response(http::Exchange& exchange, const http::ResponseHead& head) override;
+  void on_failure(http::Exchange& exchange, http::UpstreamFailure failure) override;
+  void on_end(const http::Outcome& outcome) override;
+
+ private:
+  /// The grant that the request uses: enough to say so and to refresh it.
+  struct UsedGrant {
+    FixedText<64> id;
+    FixedText<256> user;
+    FixedText<128> provider_user;
+    GrantVersion version;
+    [[nodiscard]] bool set(const SubjectNames& names, std::string_view grant, GrantVersion at);
+  };
+
+  void serve_api(http::Exchange& exchange);
+  [[nodiscard]] bool identify(http::Exchange& exchange);
+  void read_user_header(const http::RequestHead& head);
+  [[nodiscard]] PassageFacts facts(const http::RequestHead& head) const;
+  void act(http::Exchange& exchange, Passage::Act next);
+  void find_token(http::Exchange& exchange);
+  void token_answered(http::Exchange& exchange, TokenAnswered answer);
+  void refresh_answered(http::Exchange& exchange, TokenAnswered answer);
+  void credential_answered(http::Exchange& exchange, CredentialAnswered answer);
+  void token_failed(http::Exchange& exchange, const TokenFailure& failure);
+  void wait_for_token(http::Exchange& exchange, std::string_view user);
+  void wait_for_refresh(http::Exchange& exchange);
+  void refresh_for_the_next();
+  void wait_for_credential(http::Exchange& exchange);
+  [[nodiscard]] GrantFit fit_of(const SubjectNames& grant) const;
+  [[nodiscard]] GrantRef used_ref() const;
+  void send(http::Exchange& exchange);
+  void pass(http::Exchange& exchange);
+  void problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details = {});
+
+  GatewayThread& thread_;
+  CallerMemo memo_;
+
+  // The present request.
+  const Admission* caller_ = nullptr;
+  RouteMatch route_{};
+  std::string_view named_user_{};
+  bool user_header_is_sound_ = true;
+  Passage passage_{};
+  UsedGrant grant_{};
+  bool has_grant_ = false;
+  bool refreshed_ = false;
+  bool unreplayed_ = false;
+  bool waiting_ = false;  ///< for tokens or credentials, not for the origin
+  GatewayProblem answered_ = GatewayProblem::none;
+};
+
+}  // namespace keyfob::gateway

@@ -1,0 +1,51 @@
+#include "gateway/gateway.hpp"
+
+#include "gateway/conversation.hpp"
+
+namespace keyfob::gateway {
+namespace {
+
+GatewayProblem problem_for(int status) {
+  switch (status) {
+    case 413: return GatewayProblem::too_large;
+    case 500: return GatewayProblem::internal;
+    case 504: return GatewayProblem::timeout;
+    default: return GatewayProblem::bad_request;
+  }
+}
+
+class GatewayService final : public http::Service {
+ public:
+  GatewayService(std::shared_ptr<const GatewayOptions> options, GatewayThread thread)
+      : options_(std::move(options)), thread_(std::move(thread)) {}
+
+  std::unique_ptr<http::Conversation> converse(const http::Peer&) override {
+    return std::make_unique<GatewayConversation>(thread_);
+  }
+
+  http::Response refuse(int status, std::string_view why) override {
+    http::Response response = to_response(problem_for(status), {std::string(why)});
+    response.status = status;
+    return response;
+  }
+
+ private:
+  std::shared_ptr<const GatewayOptions> options_;
+  GatewayThread thread_;
+};
+
+}  // namespace
+
+Result<http::ServiceFactory> make_gateway(GatewayPorts ports, GatewayOptions options) {
+  auto plan = Plan::compile(options.profiles);
+  if (!plan) return fail(plan.error());
+  auto shared = std::make_shared<const GatewayOptions>(std::move(options));
+  return [ports, plan = std::move(*plan), shared](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
+    auto origins = Origins::open(*plan, worker);
+    if (!origins) return fail(origins.error());
+    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), {}};
+    return std::make_unique<GatewayService>(shared, std::move(thread));
+  };
+}
+
+}  // namespace keyfob::gateway

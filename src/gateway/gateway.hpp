@@ -1,0 +1,49 @@
+#pragma once
+// Gateway: the Service behind the private listener. Requests for the API go to the API's handler; all others are calls
+// of the provider's API: match the route, admit the caller, find the grant's token, inject it, relay, and on a 401
+// refresh once and replay once.
+
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include "core/provider.hpp"
+#include "http/server.hpp"
+#include "ports/clock.hpp"
+#include "ports/credential_source.hpp"
+#include "ports/event_sink.hpp"
+#include "ports/gatekeeper.hpp"
+#include "ports/token_source.hpp"
+
+namespace keyfob::gateway {
+
+/// A way past the coroutines for requests that can be answered at once.
+class DirectAnswers {
+ public:
+  virtual ~DirectAnswers() = default;
+  /// Responds and says true, or leaves the exchange alone and says false. Any server thread; must not block.
+  virtual bool answer(http::Exchange& exchange) = 0;
+};
+
+/// All of these outlive the server.
+struct GatewayPorts {
+  Gatekeeper& gatekeeper;
+  TokenSource& tokens;
+  CredentialSource& credentials;
+  const Clock& clock;
+  Metrics* metrics = nullptr;
+  DirectAnswers* direct = nullptr;  ///< asked first, for paths of the API
+};
+
+struct GatewayOptions {
+  std::vector<ProviderProfile> profiles{};
+  std::function<bool(std::string_view path)> is_api{};  ///< whether a path is the API's own; any thread
+  http::Handler api{};
+  Milliseconds patience = seconds(30);  ///< how long a call waits for a refresh
+};
+
+/// Makes the Services of a server whose ServerConfig::private_prefixes holds kPrivatePrefix. invalid_argument: a
+/// profile does not compile. Used connections remember their caller until the gatekeeper's revision moves.
+[[nodiscard]] Result<http::ServiceFactory> make_gateway(GatewayPorts ports, GatewayOptions options);
+
+}  // namespace keyfob::gateway
