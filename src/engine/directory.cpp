@@ -187,8 +187,7 @@ Result<void> Directory::replace_management_token(ApplicationRecord& record, cons
   return seal_into(record, SecretPurpose::management_token, token);
 }
 
-Result<void> Directory::apply(ApplicationRecord& record, const ApplicationEdit& edit) {
-  Application& app = record.app;
+Result<void> Directory::apply_fields(Application& app, const ApplicationEdit& edit) const {
   if (edit.provider) {
     if (!profiles_.contains(*edit.provider)) {
       return fail(ErrorCode::invalid_argument, "provider: there is none named " + *edit.provider,
@@ -205,6 +204,11 @@ Result<void> Directory::apply(ApplicationRecord& record, const ApplicationEdit& 
   if (app.client_id.empty() || app.client_id.size() > limits::kClientId) {
     return fail(ErrorCode::invalid_argument, "client_id: must be 1 to 256 characters");
   }
+  return {};
+}
+
+Result<void> Directory::apply(ApplicationRecord& record, const ApplicationEdit& edit) {
+  if (auto done = apply_fields(record.app, edit); !done) return done;
   if (edit.client_secret) {
     if (auto done = replace_client_secret(record, *edit.client_secret); !done) return done;
   }
@@ -229,6 +233,8 @@ Task<Result<Application>> Directory::add_application(std::string name, Applicati
   record.app.id = AppId(random_id(10));
   record.app.name = name;
   record.app.created_at = record.app.updated_at = ports_.clock.wall();
+  // What can be refused is refused before there is a data key.
+  if (auto fits = apply_fields(record.app, edit); !fits) co_return fail(fits.error());
   const AppId id = record.app.id;
   Result<WrappedDataKey> key = co_await make_data_key(id);
   if (!key) co_return fail(key.error());

@@ -110,6 +110,7 @@ class Directory {
  private:
   Task<Result<std::shared_ptr<const vault::Keyring>>> unwrap_keys();
   void publish(std::shared_ptr<DirectorySnapshot> next);
+  Result<void> apply_fields(Application& app, const ApplicationEdit& edit) const;
   Result<void> apply(ApplicationRecord& record, const ApplicationEdit& edit);
   template <class Token>
   Result<void> seal_into(ApplicationRecord& record, SecretPurpose purpose, const Token& secret);
