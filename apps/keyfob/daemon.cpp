@@ -1,0 +1,160 @@
+#include "apps/keyfob/daemon.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <boost/asio.hpp>
+#include <csignal>
+#include <memory>
+#include <string>
+
+#include "apps/keyfob/listeners.hpp"
+#include "apps/keyfob/node.hpp"
+#include "apps/keyfob/terminal.hpp"
+#include "config/parse.hpp"
+#include "telemetry/event_tee.hpp"
+#include "telemetry/log.hpp"
+#include "telemetry/prometheus_metrics.hpp"
+
+namespace keyfob::node {
+namespace {
+
+using telemetry::LogLevel;
+
+/// Logs, metrics and events of one daemon, before anything that uses them.
+class Observers {
+ public:
+  static Result<std::unique_ptr<Observers>> open(bool verbose) {
+    telemetry::LogOptions options;
+    options.level = verbose ? LogLevel::debug : LogLevel::info;
+    auto log = telemetry::Log::open(options);
+    if (!log) return fail(log.error());
+    return std::make_unique<Observers>(std::move(*log));
+  }
+  explicit Observers(std::unique_ptr<telemetry::Log> log)
+      : log_(std::move(log)), lines_(*log_), counter_(metrics_), events_({&lines_, &counter_}) {}
+
+  [[nodiscard]] telemetry::Log& log() { return *log_; }
+  [[nodiscard]] telemetry::PrometheusMetrics& metrics() { return metrics_; }
+  [[nodiscard]] EventSink& events() { return events_; }
+
+ private:
+  std::unique_ptr<telemetry::Log> log_;
+  telemetry::PrometheusMetrics metrics_;
+  telemetry::LogSink lines_;
+  telemetry::EventCounter counter_;
+  telemetry::EventTee events_;
+};
+
+/// As many descriptors as this user may have: connections are what the daemon is made of.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+class Daemon {
+ public:
+  explicit Daemon(ServeRequest request) : request_(std::move(request)) {}
+  Result<void> run();
+
+ private:
+  Result<void> open();
+  Result<void> serve();
+  void announce();
+  void wait_for_signal();
+  void reload();
+  void drain();
+
+  ServeRequest request_;
+  std::atomic<bool> ready_ = false;
+  asio::io_context signals_{1};
+  std::unique_ptr<Observers> observers_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<Listeners> listeners_;
+};
+
+Result<void> Daemon::open() {
+  auto observers = Observers::open(request_.verbose);
+  if (!observers) return fail(observers.error());
+  observers_ = std::move(*observers);
+  for (const auto& warning : request_.config.warnings) observers_->log().write(LogLevel::warning, warning);
+  auto state = NodeState::open(request_.config.node.state_dir);
+  if (!state) return fail(state.error());
+  NodeSurroundings surroundings{observers_->events(), observers_->metrics()};
+  surroundings.ready = [this] { return ready_.load(std::memory_order_relaxed); };
+  surroundings.metrics_text = [this] { return observers_->metrics().text(); };
+  auto node = Node::open(request_.config, std::move(*state), std::move(surroundings));
+  if (!node) return fail(node.error());
+  node_ = std::move(*node);
+  return {};
+}
+
+Result<void> Daemon::serve() {
+  // Recovery comes before the first request, so before the first socket.
+  if (auto started = node_->start(); !started) return started;
+  auto listeners = Listeners::open(request_.config, *node_, observers_->metrics());
+  if (!listeners) return fail(listeners.error());
+  listeners_ = std::move(*listeners);
+  ready_ = true;
+  return {};
+}
+
+void Daemon::announce() {
+  const auto& identity = node_->state().identity();
+  observers_->log().write(LogLevel::debug, "node started",
+                          {{"node", identity.id.view()},
+                           {"incarnation", std::to_string(identity.incarnation.value())},
+                           {"admin_socket", node_->state().paths().admin_socket().native()}});
+  cli::print_error(fmt::format("keyfob listening on {}\n", fmt::join(listeners_->urls(), ", ")));
+}
+
+void Daemon::reload() {
+  auto config = config::load_config(request_.config_file);
+  if (!config) {
+    observers_->log().write(LogLevel::error, "the configuration is kept as it is: " + config.error().what);
+    return;
+  }
+  observers_->log().write(LogLevel::info,
+                          "configuration read and found good; nothing in it changes without a restart yet");
+}
+
+void Daemon::wait_for_signal() {
+  asio::signal_set set(signals_, SIGTERM, SIGINT, SIGHUP);
+  for (bool again = true; again;) {
+    set.async_wait([&](const boost::system::error_code& failure, int number) { again = !failure && number == SIGHUP; });
+    signals_.run();
+    signals_.restart();
+    if (again) reload();
+  }
+  // From here on a second signal ends the process at once: the default action is back.
+}
+
+void Daemon::drain() {
+  observers_->log().write(LogLevel::info, "draining");
+  ready_ = false;
+  const bool clean = listeners_->drain(request_.config.server.drain_timeout);
+  node_->stop(request_.config.server.drain_timeout);
+  observers_->log().write(LogLevel::info, clean ? "stopped" : "stopped; some requests had to be cut");
+  listeners_.reset();
+  node_.reset();
+}
+
+Result<void> Daemon::run() {
+  raise_descriptor_limit();
+  if (auto opened = open(); !opened) return opened;
+  if (auto serving = serve(); !serving) return serving;
+  announce();
+  wait_for_signal();
+  drain();
+  return {};
+}
+
+}  // namespace
+
+Result<void> serve(ServeRequest request) { return Daemon(std::move(request)).run(); }
+
+}  // namespace keyfob::node

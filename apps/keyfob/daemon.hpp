@@ -1,0 +1,22 @@
+#pragma once
+// serve: the daemon: one node with its listeners, from the first signal mask to the last drained connection.
+
+#include <filesystem>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+
+namespace keyfob::node {
+
+struct ServeRequest {
+  config::Config config;
+  std::filesystem::path config_file;  ///< read again on SIGHUP
+  bool verbose = false;
+};
+
+/// Runs until SIGTERM or SIGINT, which drain (a second one ends at once). Says "keyfob listening on URL" on stderr when
+/// requests are accepted. SIGHUP reads and checks the configuration again; nothing in it
+/// changes without a restart yet, and the log says so.
+[[nodiscard]] Result<void> serve(ServeRequest request);
+
+}  // namespace keyfob::node

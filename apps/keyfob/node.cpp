@@ -1,0 +1,229 @@
+#include "apps/keyfob/node.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+#include <utility>
+
+#include "api/access_facts.hpp"
+#include "apps/keyfob/event_thread.hpp"
+#include "apps/keyfob/open_ports.hpp"
+#include "apps/keyfob/profiles.hpp"
+#include "apps/keyfob/provider_clients.hpp"
+#include "apps/keyfob/system_clock.hpp"
+#include "spool/file_spool.hpp"
+
+namespace keyfob::node {
+namespace {
+
+constexpr Milliseconds kLastPatience = seconds(1);
+constexpr Milliseconds kDirectoryLook = Milliseconds(200);
+
+engine::EngineConfig engine_config(const config::Config& config) {
+  engine::EngineConfig e;
+  e.min_validity = config.refresh.min_validity;
+  e.ahead = config.refresh.ahead;
+  e.always_fresh = config.refresh.mode == config::RefreshMode::always_fresh;
+  e.keep_alive = config.refresh.keep_alive;
+  e.lease = config.refresh.lease;
+  e.timeout = config.refresh.timeout;
+  e.recovery_interval = config::kRecoveryInterval;
+  e.min_interval = config.refresh.min_interval;
+  e.max_rate = config.refresh.max_rate;
+  e.cache_entries = config.cache.max_entries;
+  e.max_staleness = config.cache.max_staleness;
+  e.refuse_on_store_outage = config.cache.on_store_outage == config::OutagePolicy::refuse;
+  return e;
+}
+
+engine::Directory::Profiles shared_profiles(const oauth::ProfileTable& table) {
+  engine::Directory::Profiles out;
+  for (const auto& [name, profile] : table) out.emplace(name, std::make_shared<const ProviderProfile>(profile));
+  return out;
+}
+
+Result<std::unique_ptr<FileSpool>> open_spool(const std::filesystem::path& folder) {
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
+    return fail(ErrorCode::unavailable, "cannot make " + folder.string() + ": " + std::strerror(errno),
+                "the spool has to be writable before a token may be refreshed");
+  return FileSpool::open(folder.string(), {});
+}
+
+/// Members stand in the order of their needs: what is below uses what is above. The threads' contexts outlive
+/// everything that may still post to them.
+class ComposedNode final : public Node {
+ public:
+  ComposedNode(NodeState state, NodeSurroundings surroundings)
+      : state_(std::move(state)),
+        surroundings_(std::move(surroundings)),
+        gate_(clock_, {static_cast<std::uint32_t>(::geteuid()), 0U}) {}
+  ~ComposedNode() override;
+
+  Result<void> open(const config::Config& config);
+  Result<void> load() override;
+  Result<void> start() override;
+  void stop(Milliseconds patience) override;
+  http::Response handle(http::Request request, std::shared_ptr<const Admission> admission) override;
+
+  api::Api& api() override { return *api_; }
+  access::Gate& gate() override { return gate_; }
+  engine::Engine& engine() override { return *engine_; }
+  const Clock& clock() const override { return clock_; }
+  const NodeState& state() const override { return state_; }
+  asio::any_io_executor background() override { return background_.executor(); }
+
+ private:
+  Result<void> open_parts(const config::Config& config, const oauth::ProfileTable& profiles);
+  void make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
+  void make_api();
+  void update_gate();
+  Task<void> follow_directory();
+
+  NodeState state_;
+  NodeSurroundings surroundings_;
+  SystemClock clock_;
+  SystemRandom random_;
+  access::Gate gate_;
+  EventThread engine_thread_;
+  EventThread background_;
+  std::unique_ptr<KeyProvider> master_;
+  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<FileSpool> spool_;
+  std::unique_ptr<ProviderClients> clients_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<api::Api> api_;
+  std::uint64_t seen_directory_ = 0;  // engine thread only
+  bool running_ = false;
+};
+
+Result<void> ComposedNode::open(const config::Config& config) {
+  auto profiles = make_profiles(config);
+  if (!profiles) return fail(profiles.error());
+  if (auto opened = open_parts(config, *profiles); !opened) return opened;
+  make_engine(config, *profiles);
+  make_api();
+  return {};
+}
+
+Result<void> ComposedNode::open_parts(const config::Config& config, const oauth::ProfileTable& profiles) {
+  auto master = open_master_key(config.keys);
+  if (!master) return fail(master.error());
+  master_ = std::move(*master);
+  auto store = open_store(config.store, false);
+  if (!store) return fail(store.error());
+  store_ = std::move(*store);
+  auto spool = open_spool(state_.paths().spool());
+  if (!spool) return fail(spool.error());
+  spool_ = std::move(*spool);
+  auto clients = ProviderClients::open(config.upstream, profiles, clock_);
+  if (!clients) return fail(clients.error());
+  clients_ = std::move(*clients);
+  return {};
+}
+
+void ComposedNode::make_engine(const config::Config& config, const oauth::ProfileTable& profiles) {
+  auto& s = *store_;
+  const engine::EnginePorts ports{s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  s,
+                                  clients_->endpoint(),
+                                  clients_->api(),
+                                  *spool_,
+                                  *master_,
+                                  clock_,
+                                  random_,
+                                  surroundings_.events,
+                                  surroundings_.metrics};
+  auto make = [&]() -> Task<void> {
+    engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, engine_config(config),
+                                               state_.identity(), shared_profiles(profiles));
+    co_return;
+  };
+  engine_thread_.wait_for(make());
+}
+
+void ComposedNode::make_api() {
+  api::ApiOptions options;
+  options.version = KEYFOB_VERSION;
+  options.ready = surroundings_.ready;
+  options.metrics = surroundings_.metrics_text;
+  options.access_changed = [this] { update_gate(); };
+  api_ = std::make_unique<api::Api>(*engine_, gate_, clock_, std::move(options));
+}
+
+void ComposedNode::update_gate() {
+  const auto directory = engine_->directory().snapshot();
+  seen_directory_ = directory->revision;
+  gate_.update(access::AccessTable(api::access_facts(*directory)));
+}
+
+/// Other nodes change callers and applications, too; the engine learns of it and this passes it on.
+Task<void> ComposedNode::follow_directory() {
+  for (;;) {
+    co_await clock_.sleep(kDirectoryLook);
+    if (engine_->directory().revision() != seen_directory_) update_gate();
+  }
+}
+
+Result<void> ComposedNode::load() {
+  auto loaded = engine_thread_.wait_for(engine_->load());
+  if (loaded) update_gate();
+  return loaded;
+}
+
+Result<void> ComposedNode::start() {
+  auto started = engine_thread_.wait_for(engine_->start());
+  if (!started) return started;
+  running_ = true;
+  auto follow = [this]() -> Task<void> {
+    update_gate();
+    asio::co_spawn(engine_thread_.executor(), follow_directory(), [](const std::exception_ptr&) {});
+    co_return;
+  };
+  engine_thread_.wait_for(follow());
+  return {};
+}
+
+void ComposedNode::stop(Milliseconds patience) {
+  if (!std::exchange(running_, false)) return;
+  engine_thread_.wait_for(engine_->stop(patience));
+}
+
+http::Response ComposedNode::handle(http::Request request, std::shared_ptr<const Admission> admission) {
+  return background_.wait_for(api_->handle(std::move(request), std::move(admission)));
+}
+
+/// Whatever still waits is destroyed before what it refers to: first the answers that are on their way (store, spool),
+/// then the coroutines, then the engine.
+ComposedNode::~ComposedNode() {
+  stop(kLastPatience);
+  background_.stop();
+  engine_thread_.stop();
+  store_.reset();
+  spool_.reset();
+  background_.close();
+  engine_thread_.close();
+  api_.reset();
+  engine_.reset();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Node>> Node::open(const config::Config& config, NodeState state, NodeSurroundings surroundings) {
+  auto node = std::make_unique<ComposedNode>(std::move(state), std::move(surroundings));
+  if (auto opened = node->open(config); !opened) return fail(opened.error());
+  return node;
+}
+
+}  // namespace keyfob::node

@@ -1,0 +1,45 @@
+#include "apps/keyfob/open_ports.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "keys/master_key.hpp"
+
+namespace keyfob::node {
+namespace {
+
+constexpr std::string_view kSqlite = "sqlite:";
+
+/// Overwritten where it stands, so that /proc/PID/environ does not show it, then removed.
+std::optional<Secret> take_from_environment(const std::string& name) {
+  char* value = std::getenv(name.c_str());
+  if (value == nullptr) return std::nullopt;
+  Secret secret{std::string_view(value)};
+  wipe(value, std::strlen(value));
+  ::unsetenv(name.c_str());
+  return secret;
+}
+
+}  // namespace
+
+std::string sqlite_path(const config::StoreConfig& store) {
+  return store.url.starts_with(kSqlite) ? store.url.substr(kSqlite.size()) : std::string();
+}
+
+Result<std::unique_ptr<SqliteStore>> open_store(const config::StoreConfig& store, bool create) {
+  const std::string path = sqlite_path(store);
+  if (path.empty())
+    return fail(ErrorCode::invalid_argument, "[store] url names a store that this version of keyfob does not have yet",
+                "use \"sqlite:PATH\"");
+  SqliteOptions options;
+  options.create = create;
+  return SqliteStore::open(path, std::move(options));
+}
+
+Result<std::unique_ptr<KeyProvider>> open_master_key(const config::KeysConfig& keys) {
+  return keys::open_master_key(keys.master, take_from_environment);
+}
+
+}  // namespace keyfob::node

@@ -1,0 +1,22 @@
+#pragma once
+// Opening what the configuration names: the only place that knows which class stands behind which word.
+
+#include <memory>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "ports/key_provider.hpp"
+#include "store/sqlite/sqlite_store.hpp"
+
+namespace keyfob::node {
+
+/// [store] url. `create`: make it when it is not there. invalid_argument: a kind of store that this build has not.
+[[nodiscard]] Result<std::unique_ptr<SqliteStore>> open_store(const config::StoreConfig& store, bool create);
+
+/// The file behind a "sqlite:" URL; empty for other stores.
+[[nodiscard]] std::string sqlite_path(const config::StoreConfig& store);
+
+/// [keys] master. Never makes a key; an "env:" variable is taken out of the environment once it is read.
+[[nodiscard]] Result<std::unique_ptr<KeyProvider>> open_master_key(const config::KeysConfig& keys);
+
+}  // namespace keyfob::node

@@ -1,0 +1,26 @@
+#pragma once
+// ProviderClients: the engine's ways to the providers: token endpoint and API, over HTTP.
+
+#include <memory>
+
+#include "base/result.hpp"
+#include "config/config.hpp"
+#include "oauth/profiles.hpp"
+#include "ports/clock.hpp"
+#include "ports/token_endpoint.hpp"
+
+namespace keyfob::node {
+
+/// To be used on one single-threaded executor, the engine's, and destroyed before its context is.
+class ProviderClients {
+ public:
+  /// `clock` must outlive it. invalid_argument: an unusable [upstream] setting.
+  [[nodiscard]] static Result<std::unique_ptr<ProviderClients>> open(const config::UpstreamConfig& upstream,
+                                                                     const oauth::ProfileTable& profiles,
+                                                                     const Clock& clock);
+  virtual ~ProviderClients() = default;
+  [[nodiscard]] virtual TokenEndpoint& endpoint() = 0;
+  [[nodiscard]] virtual ProviderApi& api() = 0;
+};
+
+}  // namespace keyfob::node
