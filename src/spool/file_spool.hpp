@@ -3,7 +3,7 @@
 // when it is made, so a full disk cannot keep an answer from being kept.
 //
 // Engine executor only, except for the thread that it keeps for writing and syncing. keep() and release() complete on
-// the awaiting executor and ignore cancellation. Sealed bytes only: it cannot open a pair.
+// the awaiting executor and ignore cancellation; the spool must outlive them. Sealed bytes only: it opens no pair.
 
 #include <memory>
 #include <string>
