@@ -6,27 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
+
+#include "base/nearest.hpp"
 
 namespace keyfob::config {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, unsigned>, 4> kSizeUnits = {
     {{"", 0U}, {"KiB", 10U}, {"MiB", 20U}, {"GiB", 30U}}};
-
-/// Levenshtein's distance, one row at a time.
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t k = 0; k < b.size(); ++k) {
-      const std::size_t replaced = diagonal + (a[i] == b[k] ? 0U : 1U);
-      diagonal = std::exchange(row[k + 1], std::min({replaced, row[k] + 1, row[k + 1] + 1}));
-    }
-  }
-  return row.back();
-}
 
 }  // namespace
 
@@ -41,19 +28,6 @@ std::optional<std::uint64_t> parse_size(std::string_view text) {
     return number << shift;
   }
   return std::nullopt;
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& known) {
-  std::string best;
-  std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
-  for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < best_distance) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
-  return best;
 }
 
 Section::Section(const TomlTable* table, std::string path, std::uint32_t line, Problems& problems)

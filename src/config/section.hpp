@@ -95,7 +95,4 @@ class Section {
 /// "64", "64KiB", "1MiB", "2GiB" in bytes.
 [[nodiscard]] std::optional<std::uint64_t> parse_size(std::string_view text);
 
-/// The word of `known` that `word` was probably meant to be; empty when none is near.
-[[nodiscard]] std::string nearest(std::string_view word, const std::vector<std::string>& known);
-
 }  // namespace keyfob::config
