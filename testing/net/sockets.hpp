@@ -32,6 +32,7 @@ class Socket {
   void close();
   void reset();  ///< closes by RST
   [[nodiscard]] bool connected() const { return fd_ >= 0; }
+  [[nodiscard]] int descriptor() const { return fd_; }
 
   /// Up to and including `end`; what came before the end of the stream when it never comes.
   std::string read_until(std::string_view end);
