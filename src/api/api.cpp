@@ -153,8 +153,10 @@ Task<Outcome> Api::State::dispatch(const Endpoint& endpoint, Call call) {
     starting.retry_after = seconds(1);
     co_return std::unexpected(std::move(starting));
   }
+  if (endpoint.trait == Trait::any_thread) co_return co_await endpoint.handler(services, std::move(call));
   auto task = on_engine(services, endpoint, std::move(call));
-  co_return co_await asio::co_spawn(services.engine.executor(), std::move(task), asio::use_awaitable);
+  Outcome outcome = co_await asio::co_spawn(services.engine.executor(), std::move(task), asio::use_awaitable);
+  co_return outcome;
 }
 
 Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const Admission> admission) {

@@ -26,6 +26,7 @@ enum class Trait : std::uint8_t {
   plain,
   creates,       ///< takes an Idempotency-Key
   bulk,          ///< its body may be ApiOptions::import_bytes long
+  any_thread,    ///< its handler runs on the calling thread; the engine hops itself
   always_ready,  ///< answers on the calling thread, even before the engine has started
 };
 

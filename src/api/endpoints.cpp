@@ -11,7 +11,7 @@ using enum Permission;
 using enum Trait;
 
 constexpr std::array kEndpoints = {
-    Endpoint{"GET", "/v1/token", permission, token_read, "vehicle user app", plain, get_token,
+    Endpoint{"GET", "/v1/token", permission, token_read, "vehicle user app", any_thread, get_token,
              "The current access token of a vehicle or user, refreshed when due"},
 
     Endpoint{"POST", "/v1/grants", permission, grant_write, "app", creates, post_grant, "Import one grant"},

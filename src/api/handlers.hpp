@@ -1,6 +1,6 @@
 #pragma once
 // The handlers of the API, one per endpoint (endpoints.cpp has the table). All run on the engine's executor, except
-// those marked always_ready. `services` outlives every call.
+// those marked any_thread or always_ready. `services` outlives every call.
 
 #include "api/call.hpp"
 
