@@ -8,10 +8,10 @@
 
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <string>
 
+#include "apps/keyfob/durable_counter.hpp"
 #include "apps/keyfob/durable_file.hpp"
 #include "crypto/random.hpp"
 
@@ -60,22 +60,6 @@ Result<NodeId> load_or_make_node_id(const std::filesystem::path& path) {
   return NodeId(id);
 }
 
-Result<Incarnation> next_incarnation(const std::filesystem::path& path) {
-  std::uint64_t last = 0;
-  auto text = read_small_file(path);
-  if (!text && text.error().code != ErrorCode::not_found) return fail(text.error());
-  if (text) {
-    const auto digits = trimmed(*text);
-    const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), last);
-    if (failure != std::errc() || end != digits.data() + digits.size())
-      return fail(ErrorCode::damaged, fmt::format("{} does not hold a number", path.string()),
-                  "restore it, or write a number larger than any before into it");
-  }
-  const Incarnation now(last + 1);
-  if (auto written = replace_file(path, fmt::format("{}\n", now.value())); !written) return fail(written.error());
-  return now;
-}
-
 }  // namespace
 
 Result<NodeState> NodeState::open(std::filesystem::path dir) {
@@ -104,9 +88,9 @@ Result<void> NodeState::lock() {
 Result<void> NodeState::identify() {
   auto id = load_or_make_node_id(paths_.node_id());
   if (!id) return fail(id.error());
-  auto incarnation = next_incarnation(paths_.incarnation());
+  auto incarnation = count_up(paths_.incarnation());
   if (!incarnation) return fail(incarnation.error());
-  identity_ = {std::move(*id), *incarnation};
+  identity_ = {std::move(*id), Incarnation(*incarnation)};
   return {};
 }
 

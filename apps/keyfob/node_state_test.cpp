@@ -51,7 +51,7 @@ TEST(NodeState, DoesNotStartOverWhenItsFilesAreDamaged) {
   ASSERT_TRUE(NodeState::open(dir.path() / "state"));
   dir.write("state/incarnation", "many\n");
   EXPECT_EQ(NodeState::open(dir.path() / "state").error().code, ErrorCode::damaged);
-  dir.write("state/incarnation", "7\n");
+  std::filesystem::remove(dir.path() / "state/incarnation");
   dir.write("state/node", "");
   EXPECT_EQ(NodeState::open(dir.path() / "state").error().code, ErrorCode::damaged);
 }

@@ -59,6 +59,7 @@ void build(Program& program) {
   root.add_option("--config", program.options.config,
                   "Configuration file (default: $KEYFOB_CONFIG, ./keyfob.toml, "
                   "/etc/keyfob/keyfob.toml)")
+      ->take_last()
       ->type_name("FILE");
   root.add_flag("--json", program.options.json, "Print the answer as JSON, for programs");
   root.add_flag("-v,--verbose", program.options.verbose, "Say more while working");
