@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "spool/record.hpp"
@@ -20,7 +20,7 @@ constexpr std::size_t kHeaderBlock = 4096;  // cells begin on a page
 constexpr std::size_t kHeaderBytes = 20;    // magic 8, cells 4, cell size 4, checksum 4
 
 std::unexpected<Error> system_failure(const std::string& what) {
-  return fail(ErrorCode::unavailable, what + ": " + std::strerror(errno));
+  return fail(ErrorCode::unavailable, what + ": " + std::generic_category().message(errno));
 }
 
 void put_number(Bytes& out, std::uint32_t value) {

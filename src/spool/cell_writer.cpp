@@ -57,7 +57,7 @@ Result<std::uint32_t> CellWriter::write(ByteView bytes) {
 // If the erasure fails, the pair shows up again when the spool is opened, and is judged by its version then.
 // To the far end: a place that could not be written is not tried again at once.
 void CellWriter::give_back(std::uint32_t cell) {
-  static_cast<void>(file_.erase(cell));
+  [[maybe_unused]] const auto erased = file_.erase(cell);
   free_.insert(free_.begin(), cell);
 }
 

@@ -51,6 +51,7 @@ Result<Contents> read_all(const spool::CellFile& file) {
         break;
     }
   }
+  std::ranges::reverse(contents.free);  // the writer takes from the end: low cells first
   return contents;
 }
 

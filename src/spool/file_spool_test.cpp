@@ -70,7 +70,7 @@ class FileSpoolTest : public testing::Test {
     folder = ::mkdtemp(name.data());
     reopen();
   }
-  ~FileSpoolTest() override {
+  void TearDown() override {
     spool.reset();
     std::filesystem::remove_all(folder);
   }

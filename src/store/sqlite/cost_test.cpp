@@ -45,7 +45,7 @@ class Cost : public testing::Test {
     connection->execute("COMMIT");
     EXPECT_FALSE(connection->failed());
   }
-  ~Cost() override {
+  void TearDown() override {
     connection.reset();
     std::filesystem::remove_all(folder);
   }

@@ -5,14 +5,14 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
+#include <system_error>
 
 namespace keyfob::sqlite {
 namespace {
 
 std::unexpected<Error> system_failure(const std::string& what) {
-  return fail(ErrorCode::unavailable, what + ": " + std::strerror(errno));
+  return fail(ErrorCode::unavailable, what + ": " + std::generic_category().message(errno));
 }
 
 }  // namespace
