@@ -103,6 +103,7 @@ struct BeastServer::State : std::enable_shared_from_this<BeastServer::State> {
   [[nodiscard]] Result<void> open(const tcp::endpoint& endpoint);
   [[nodiscard]] bool enter(const StreamPtr& stream);
   void leave(const StreamPtr& stream);
+  void close_all();
 
   asio::awaitable<void> accept_all();
   asio::awaitable<void> serve(StreamPtr stream);
@@ -247,19 +248,26 @@ BeastServer::~BeastServer() {
 std::uint16_t BeastServer::port() const { return state_->bound.port(); }
 std::string BeastServer::origin() const { return "http://" + text_of(state_->bound); }
 
-void BeastServer::stop() {
+void BeastServer::State::close_all() {
   std::unordered_set<StreamPtr> open;
   {
-    const std::lock_guard lock(state_->mutex);
-    state_->stopped = true;
-    open.swap(state_->streams);
+    const std::lock_guard lock(mutex);
+    stopped = true;
+    open.swap(streams);
   }
-  asio::post(state_->acceptor.get_executor(), [state = state_] {
+  asio::post(acceptor.get_executor(), [self = shared_from_this()] {
     boost::system::error_code ignored;
-    state->acceptor.close(ignored);
+    self->acceptor.close(ignored);
   });
   for (const StreamPtr& stream : open) {
     asio::post(stream->get_executor(), [stream] { stream->close(); });
+  }
+}
+
+void BeastServer::stop() noexcept {
+  try {
+    state_->close_all();
+  } catch (...) {  // no memory to post with: the sockets close with their io_context
   }
 }
 

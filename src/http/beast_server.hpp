@@ -63,7 +63,7 @@ class BeastServer {
   /// "http://127.0.0.1:7421"
   [[nodiscard]] std::string origin() const;
   /// Stops listening and closes every connection. Idempotent; from any thread.
-  void stop();
+  void stop() noexcept;
 
  private:
   struct State;
