@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 namespace keyfob {
@@ -258,82 +259,89 @@ TEST(RefreshMachine, ASpooledPairOnlyNeedsItsCommit) {
   EXPECT_EQ(run(refresh::CommitFailed{}).outcome, RefreshOutcome::held);
 }
 
-/// Whatever happens, an attempt ends (I7) and a pair that came is stored, spooled, kept late or discarded with its
+/// Answers every action by chance, and remembers which pairs are safe.
+class Storm {
+ public:
+  explicit Storm(std::uint32_t seed) : dice_(seed), run_({}, seed % 2 == 0) {}
+
+  bool ends() {
+    RefreshAction action = run_(refresh::Started{});
+    for (int steps = 0; steps < 2000; ++steps) {
+      if (action.kind == Kind::stop) return true;
+      run_.pass(Milliseconds(dice_() % 500));
+      action = answer(action);
+    }
+    return false;
+  }
+  [[nodiscard]] bool every_pair_is_safe() const { return std::ranges::find(safe_, false) == safe_.end(); }
+
+ private:
+  bool one_in(unsigned n) { return dice_() % n == 0; }
+
+  RefreshAction answer(const RefreshAction& action) {
+    switch (action.kind) {
+      case Kind::begin: return run_(begin_outcome());
+      case Kind::exchange:
+        open_.push_back(action.exchange);
+        safe_.push_back(true);
+        return wait(action.delay);
+      case Kind::await: return wait(action.delay);
+      case Kind::commit: return run_(commit_outcome(action.exchange));
+      case Kind::spool:
+      case Kind::keep_late: {
+        const bool ok = !one_in(4);
+        if (ok) safe_[action.exchange] = true;
+        return run_(refresh::Kept{ok});
+      }
+      case Kind::discard: safe_[action.exchange] = true; return run_(refresh::Kept{true});
+      case Kind::reread: return one_in(4) ? run_(refresh::StoreFailed{}) : run_(refresh::Reread{one_in(4), one_in(4)});
+      case Kind::note_unused:
+      case Kind::note_refused: return one_in(4) ? run_(refresh::StoreFailed{}) : run_(refresh::Noted{});
+      default: return run_(refresh::Noted{});
+    }
+  }
+
+  refresh::Event begin_outcome() {
+    if (one_in(6)) return refresh::StoreFailed{};
+    if (one_in(8)) return refresh::Busy{seconds(3)};
+    if (one_in(12)) return refresh::Moved{};
+    return Begun{run_.now - kStart, one_in(3), Milliseconds(1)};
+  }
+
+  refresh::Event commit_outcome(ExchangeNumber number) {
+    if (one_in(3)) return refresh::CommitFailed{};
+    if (one_in(4)) return refresh::CommitMoved{false, one_in(2)};
+    safe_[number] = true;
+    return refresh::Committed{};
+  }
+
+  RefreshAction wait(Milliseconds delay) {
+    if (open_.empty() || one_in(2)) {
+      run_.pass(delay);
+      return run_(refresh::TimerEnded{});
+    }
+    const std::size_t at = dice_() % open_.size();
+    const ExchangeNumber number = open_[at];
+    open_.erase(open_.begin() + static_cast<std::ptrdiff_t>(at));
+    const auto disposition = static_cast<Disposition>(dice_() % 8);
+    const bool pair = disposition == Disposition::done || one_in(5);
+    safe_[number] = !pair;
+    return run_(Answered{number, disposition, pair, pair});
+  }
+
+  std::mt19937 dice_;
+  Script run_;
+  std::vector<ExchangeNumber> open_;
+  std::vector<bool> safe_;
+};
+
+/// Whatever happens, an attempt ends (I7), and a pair that came is stored, spooled, kept late or discarded with its
 /// consent.
 TEST(RefreshMachine, NoSequenceOfEventsLosesAPairOrRunsForever) {
   for (std::uint32_t seed = 0; seed < 3000; ++seed) {
-    std::mt19937 dice(seed);
-    const auto one_in = [&](unsigned n) { return dice() % n == 0; };
-    Script run({}, one_in(2));
-    std::vector<ExchangeNumber> open;
-    std::vector<bool> pair_safe;
-    RefreshAction action = run(refresh::Started{});
-    int steps = 0;
-    for (; action.kind != Kind::stop && steps < 2000; ++steps) {
-      run.pass(Milliseconds(dice() % 500));
-      switch (action.kind) {
-        case Kind::begin:
-          if (one_in(6))
-            action = run(refresh::StoreFailed{});
-          else if (one_in(8))
-            action = run(refresh::Busy{seconds(3)});
-          else if (one_in(12))
-            action = run(refresh::Moved{});
-          else
-            action = run(Begun{run.now - kStart, one_in(3), Milliseconds(1)});
-          continue;
-        case Kind::exchange:
-          open.push_back(action.exchange);
-          pair_safe.push_back(true);
-          [[fallthrough]];
-        case Kind::await:
-          if (!open.empty() && one_in(2)) {
-            const std::size_t at = dice() % open.size();
-            const ExchangeNumber number = open[at];
-            open.erase(open.begin() + static_cast<std::ptrdiff_t>(at));
-            const auto disposition = static_cast<Disposition>(dice() % 8);
-            const bool pair = disposition == Disposition::done || one_in(5);
-            pair_safe[number] = !pair;
-            action = run(Answered{number, disposition, pair, pair});
-          } else {
-            run.pass(action.delay);
-            action = run(refresh::TimerEnded{});
-          }
-          continue;
-        case Kind::commit:
-          if (one_in(3))
-            action = run(refresh::CommitFailed{});
-          else if (one_in(4))
-            action = run(refresh::CommitMoved{false, one_in(2)});
-          else {
-            pair_safe[action.exchange] = true;
-            action = run(refresh::Committed{});
-          }
-          continue;
-        case Kind::spool:
-        case Kind::keep_late: {
-          const bool ok = !one_in(4);
-          const ExchangeNumber number = action.exchange;
-          action = run(refresh::Kept{ok});
-          if (ok) pair_safe[number] = true;
-          continue;
-        }
-        case Kind::discard:
-          pair_safe[action.exchange] = true;
-          action = run(refresh::Kept{true});
-          continue;
-        case Kind::reread:
-          action = one_in(4) ? run(refresh::StoreFailed{}) : run(refresh::Reread{one_in(4), one_in(4)});
-          continue;
-        case Kind::note_unused:
-        case Kind::note_refused: action = one_in(4) ? run(refresh::StoreFailed{}) : run(refresh::Noted{}); continue;
-        case Kind::finish: action = run(refresh::Noted{}); continue;
-        default: FAIL() << "unexpected action";
-      }
-    }
-    ASSERT_EQ(action.kind, Kind::stop) << "seed " << seed << " ran forever";
-    for (std::size_t n = 0; n < pair_safe.size(); ++n)
-      ASSERT_TRUE(pair_safe[n]) << "seed " << seed << " lost the pair of exchange " << n;
+    Storm storm(seed);
+    ASSERT_TRUE(storm.ends()) << "seed " << seed;
+    ASSERT_TRUE(storm.every_pair_is_safe()) << "seed " << seed;
   }
 }
 

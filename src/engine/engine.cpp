@@ -133,13 +133,20 @@ EngineStatus Engine::status() const {
 bool Engine::try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept {
   CachedGrantPtr wants_refresh;
   const bool got = parts_->broker.try_get(app, subject, out, wants_refresh);
-  if (wants_refresh) {
-    auto ahead = [parts = parts_.get(), ref = GrantRef{wants_refresh->app, wants_refresh->grant}]() -> Task<void> {
+  if (wants_refresh) start_ahead({wants_refresh->app, wants_refresh->grant});
+  return got;
+}
+
+/// Without memory for it there is no refresh ahead; the look-up past min_validity asks again.
+void Engine::start_ahead(GrantRef wanted) noexcept {
+  try {
+    auto ahead = [parts = parts_.get(), ref = std::move(wanted)]() -> Task<void> {
       co_await parts->broker.refresh_ahead(ref);
     };
     asio::co_spawn(parts_->executor, std::move(ahead), asio::detached);
+  } catch (const std::bad_alloc&) {
+    return;
   }
-  return got;
 }
 
 Task<std::expected<GrantToken, TokenFailure>> Engine::get(AppId app, std::string user, std::string vehicle,

@@ -103,6 +103,7 @@ class Engine final : public TokenSource {
   Task<Result<RevokeState>> revoke(GrantRef ref, bool local);
 
  private:
+  void start_ahead(GrantRef wanted) noexcept;
   struct Parts;
   std::unique_ptr<Parts> parts_;
 };

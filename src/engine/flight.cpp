@@ -90,7 +90,7 @@ Task<Flight::Event> Flight::carry_out(RefreshAction action) {
 
 Task<Flight::Event> Flight::next_event(Milliseconds limit) {
   std::optional<Event> event = co_await mailbox_.next(context_.clock, limit);
-  co_return event ? std::move(*event) : Event(refresh::TimerEnded{});
+  co_return event ? *event : Event(refresh::TimerEnded{});
 }
 
 // --- begin ---
