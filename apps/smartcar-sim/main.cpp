@@ -5,6 +5,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <csignal>
 #include <cstdio>
+#include <exception>
 
 #include "http/beast_server.hpp"
 #include "options.hpp"
@@ -35,8 +36,11 @@ int run(const sim::CommandLine& line) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const auto line = keyfob::sim::read_command_line(argc, argv);
   if (const int* code = std::get_if<int>(&line)) return *code;
   return run(std::get<keyfob::sim::CommandLine>(line));
+} catch (const std::exception& error) {
+  std::fputs(error.what(), stderr);
+  return 1;
 }

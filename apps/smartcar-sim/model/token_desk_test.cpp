@@ -103,7 +103,7 @@ TEST_F(TokenDeskTest, a_provider_that_revokes_families_kills_the_whole_grant_on_
   desk_.settings().strict_revokes_family = true;
   const TokenPair old = pair();
   const auto fresh = refresh(old.refresh_token);
-  (void)refresh(old.refresh_token);
+  EXPECT_THAT(refresh(old.refresh_token), is_refused_as(Refusal::spent));
   EXPECT_THAT(refresh(fresh->refresh_token), is_refused_as(Refusal::revoked));
   EXPECT_EQ(desk_.open_access(fresh->access_token, now_), nullptr);
   EXPECT_EQ(desk_.stats().families_revoked, 1U);
@@ -183,8 +183,8 @@ TEST_F(TokenDeskTest, it_says_whether_the_newest_pair_ever_came_back) {
 
 TEST_F(TokenDeskTest, it_counts_how_often_each_refresh_token_was_used) {
   const TokenPair old = pair();
-  (void)refresh(old.refresh_token);
-  (void)refresh(old.refresh_token);
+  EXPECT_TRUE(refresh(old.refresh_token));
+  EXPECT_TRUE(refresh(old.refresh_token));
   EXPECT_THAT(desk_.uses_of_refresh_tokens(), ElementsAre(testing::Pair(0U, 1U), testing::Pair(2U, 1U)));
   EXPECT_EQ(desk_.live_refresh_tokens(now_), 2U);
   after(seconds(61));
