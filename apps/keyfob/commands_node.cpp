@@ -100,7 +100,7 @@ void add_init(CLI::App& root, Action& chosen) {
 void add_node_commands(CLI::App& root, Action& chosen) {
   add_init(root, chosen);
   add_command(root, "serve", "Run the gateway and the API until SIGTERM",
-              {{"keyfob --config /etc/keyfob/keyfob.toml serve", "SIGTERM drains, SIGHUP reloads the log level"}})
+              {{"keyfob --config /etc/keyfob/keyfob.toml serve", "SIGTERM drains, SIGHUP checks the configuration"}})
       .callback([&chosen] { chosen = serve; });
   add_command(root, "status", "One screen: this node, its applications, what is under way",
               {{"keyfob status --json", ""}})

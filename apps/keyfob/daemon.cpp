@@ -118,8 +118,9 @@ void Daemon::reload() {
     observers_->log().write(LogLevel::error, "the configuration is kept as it is: " + config.error().what);
     return;
   }
-  observers_->log().write(LogLevel::info,
-                          "configuration read and found good; nothing in it changes without a restart yet");
+  observers_->log().write(LogLevel::info, "configuration read and found good; its changes take effect at a restart");
+  if (auto loaded = node_->load(); !loaded)
+    observers_->log().write(LogLevel::error, "applications and callers are kept as they were: " + loaded.error().what);
 }
 
 void Daemon::wait_for_signal() {

@@ -15,8 +15,8 @@ struct ServeRequest {
 };
 
 /// Runs until SIGTERM or SIGINT, which drain (a second one ends at once). Says "keyfob listening on URL" on stderr when
-/// requests are accepted. SIGHUP reads and checks the configuration again; nothing in it
-/// changes without a restart yet, and the log says so.
+/// requests are accepted. SIGHUP checks the configuration file, whose changes take effect at a restart, and reads
+/// applications and callers again.
 [[nodiscard]] Result<void> serve(ServeRequest request);
 
 }  // namespace keyfob::node

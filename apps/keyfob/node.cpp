@@ -177,9 +177,12 @@ Task<void> ComposedNode::follow_directory() {
 }
 
 Result<void> ComposedNode::load() {
-  auto loaded = engine_thread_.wait_for(engine_->load());
-  if (loaded) update_gate();
-  return loaded;
+  auto load = [this]() -> Task<Result<void>> {
+    auto loaded = co_await engine_->load();
+    if (loaded) update_gate();
+    co_return loaded;
+  };
+  return engine_thread_.wait_for(load());
 }
 
 Result<void> ComposedNode::start() {

@@ -34,7 +34,8 @@ class Node {
   /// Stops within a second if stop() was not called.
   virtual ~Node() = default;
 
-  /// The directory alone, for a command that ends soon. damaged: the master key does not fit.
+  /// The directory alone: all that a command needs that ends soon; again at any time, to look for changes. damaged:
+  /// the master key does not fit.
   virtual Result<void> load() = 0;
   /// Everything: recovery first, then background work.
   virtual Result<void> start() = 0;
