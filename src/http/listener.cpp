@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <system_error>
 
 #include "http/worker_core.hpp"
 
@@ -43,7 +44,7 @@ Peer unix_peer(int fd) {
 }
 
 std::unexpected<Error> cannot_bind(int fd, const std::string& endpoint) {
-  const std::string why = std::strerror(errno);
+  const std::string why = std::generic_category().message(errno);
   if (fd >= 0) close(fd);
   return fail(ErrorCode::unavailable, "cannot listen on " + endpoint + ": " + why,
               "free the address or choose another one");

@@ -14,7 +14,7 @@ class WorkerCore;
 class Listener final : private EventLoop::Source {
  public:
   Listener(WorkerCore& worker, int fd, bool unix_socket) : worker_(worker), fd_(fd), unix_socket_(unix_socket) {}
-  ~Listener();
+  virtual ~Listener();
   [[nodiscard]] bool watch();
   /// Accepts what waits, unless the worker is full.
   void accept_all();

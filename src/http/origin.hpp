@@ -46,6 +46,7 @@ class UpstreamUser {
 class UpstreamConnection final : private Stream::Owner, private Deadline {
  public:
   explicit UpstreamConnection(Origin& origin);
+  virtual ~UpstreamConnection() = default;
 
   [[nodiscard]] Stream& stream() { return stream_; }
   [[nodiscard]] Buffer& in();
