@@ -35,6 +35,14 @@ struct ConnectOptions {
 
 std::string path_of(const std::string& id) { return "/v1/grants/" + http::encode_component(id); }
 
+/// Why the owner should look at something, and which vehicle it is about.
+std::string attention_of(const json::value& grant) {
+  const auto* attention = grant.is_object() ? grant.as_object().if_contains("attention") : nullptr;
+  if (attention == nullptr || !attention->is_object()) return {};
+  const std::string vehicle = text_of(*attention, "vehicle");
+  return text_of(*attention, "reason") + (vehicle.empty() ? "" : " (" + vehicle + ")");
+}
+
 std::string grant_details(const json::value& grant) {
   return render_fields({{"id", text_of(grant, "id")},
                         {"application", text_of(grant, "app")},
@@ -43,7 +51,7 @@ std::string grant_details(const json::value& grant) {
                         {"vehicles", text_of(grant, "vehicles")},
                         {"scope", text_of(grant, "scope")},
                         {"status", text_of(grant, "status")},
-                        {"attention", text_of(grant, "attention")},
+                        {"attention", attention_of(grant)},
                         {"generation", text_of(grant, "generation")},
                         {"epoch", text_of(grant, "epoch")},
                         {"access token until", text_of(grant, "access_expires_at")},
@@ -65,8 +73,7 @@ std::string grant_table(const json::value& list) {
   Table table({"ID", "USER", "VEHICLES", "STATUS", "TOKEN UNTIL", "CONSENT UNTIL", "ATTENTION"});
   for (const auto* grant : elements_of(list, "grants"))
     table.add({text_of(*grant, "id"), text_of(*grant, "user"), text_of(*grant, "vehicles"), text_of(*grant, "status"),
-               text_of(*grant, "access_expires_at"), text_of(*grant, "refresh_expires_at"),
-               text_of(*grant, "attention")});
+               text_of(*grant, "access_expires_at"), text_of(*grant, "refresh_expires_at"), attention_of(*grant)});
   if (table.empty()) return "No grants.\n";
   const bool more = !text_of(list, "next_cursor").empty();
   return table.render() + (more ? "There are more: raise --limit or narrow the search.\n" : "");

@@ -9,7 +9,9 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "apps/keyfob/admin_socket.hpp"
 #include "apps/keyfob/listeners.hpp"
 #include "apps/keyfob/node.hpp"
 #include "apps/keyfob/terminal.hpp"
@@ -22,6 +24,9 @@ namespace keyfob::node {
 namespace {
 
 using telemetry::LogLevel;
+
+constexpr int kTries = 50;
+constexpr std::chrono::milliseconds kBetween{100};
 
 /// Logs, metrics and events of one daemon, before anything that uses them.
 class Observers {
@@ -56,6 +61,16 @@ void raise_descriptor_limit() {
   (void)::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// A command may hold the directory for a moment; a daemon does not let go of it.
+Result<NodeState> take_state(const std::string& dir) {
+  for (int tries = 0;; ++tries) {
+    auto state = NodeState::open(dir);
+    const bool in_use = !state && state.error().code == ErrorCode::conflict;
+    if (!in_use || tries == kTries || cli::AdminSocket::connect(StatePaths{dir}.admin_socket())) return state;
+    std::this_thread::sleep_for(kBetween);
+  }
+}
+
 class Daemon {
  public:
   explicit Daemon(ServeRequest request) : request_(std::move(request)) {}
@@ -82,7 +97,8 @@ Result<void> Daemon::open() {
   if (!observers) return fail(observers.error());
   observers_ = std::move(*observers);
   for (const auto& warning : request_.config.warnings) observers_->log().write(LogLevel::warning, warning);
-  auto state = NodeState::open(request_.config.node.state_dir);
+  observers_->metrics().gauge("keyfob_build_info", 1, "version=" KEYFOB_VERSION);
+  auto state = take_state(request_.config.node.state_dir);
   if (!state) return fail(state.error());
   NodeSurroundings surroundings{observers_->events(), observers_->metrics()};
   surroundings.ready = [this] { return ready_.load(std::memory_order_relaxed); };

@@ -84,7 +84,6 @@ class Initializer {
   Undo undo_;
   EventThread thread_;  // declared before the store: its answers arrive there
   std::unique_ptr<SqliteStore> store_;
-  bool new_key_ = false;
 };
 
 Result<void> Initializer::plan() {
