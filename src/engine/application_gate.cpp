@@ -5,7 +5,7 @@
 namespace keyfob::engine {
 namespace {
 
-constexpr Milliseconds kLongestProbe = seconds(15);
+constexpr Milliseconds kLongestProbe = seconds(12);  // and a tick and an exchange: back within 15 s of being accepted
 constexpr Milliseconds kFirstProbe = seconds(1);
 
 Milliseconds probe_backoff(unsigned probes) {
