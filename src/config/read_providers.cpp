@@ -102,7 +102,7 @@ RouteConfig read_route(Section section) {
 }
 
 void read_routes(Section& section, ProviderConfig& provider) {
-  if (!section.has("routes")) return;
+  if (section.take("routes") == nullptr) return;
   provider.routes.emplace();
   for (Section& route : section.sections("routes")) provider.routes->push_back(read_route(std::move(route)));
 }
@@ -120,7 +120,8 @@ void read_provider(Section section, const ReadContext& context, ProviderConfig& 
   read_words(section, provider);
   read_times(section, provider);
   read_dead_grants(section, context, provider);
-  if (section.has("authorize_params")) section.read_pairs("authorize_params", provider.authorize_params.emplace());
+  if (section.take("authorize_params") != nullptr)
+    section.read_pairs("authorize_params", provider.authorize_params.emplace());
   read_routes(section, provider);
   section.refuse_unknown_keys();
   complete(section, provider);

@@ -174,7 +174,7 @@ void read_upstream(Section section, const ReadContext& context, UpstreamConfig& 
 
 void read_events(Section section, const ReadContext& context, EventsConfig& events) {
   section.read_text("url", events.url);
-  if (section.has("secret")) read_reference(section, "secret", context, {"file:", "env:"}, events.secret);
+  if (section.take("secret") != nullptr) read_reference(section, "secret", context, {"file:", "env:"}, events.secret);
   section.refuse_unknown_keys();
   if (events.url.empty() != events.secret.empty()) {
     section.report(events.url.empty() ? "url" : "secret", "is missing",

@@ -40,7 +40,7 @@ const TomlNode* Section::find(std::string_view key) const {
 }
 
 const TomlNode* Section::take(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::ranges::find(known_, key) == known_.end()) known_.emplace_back(key);
   return find(key);
 }
 
