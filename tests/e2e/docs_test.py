@@ -1,0 +1,134 @@
+"""The reference pages say what the programs do: every key, command, code and folder in them is looked up for real."""
+
+import importlib.machinery
+import importlib.util
+import pathlib
+import re
+import sys
+
+import harness
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+
+
+def rows(page, heading=None):
+    """The cells of every table row of a page, or of one section of it."""
+    text = page.read_text()
+    if heading is not None:
+        text = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"\|[-| ]+\|$", line)]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+class Configuration(harness.Case):
+    start = False
+    sections = ("server", "node", "store", "keys", "refresh", "cache", "upstream")
+
+    def documented(self, section):
+        """[(key, default or None)]"""
+        found = []
+        for cells in rows(REFERENCE / "configuration.md", f"[{section}]"):
+            keys, defaults = (re.findall(r"`([^`]+)`", cell) for cell in cells[:2])
+            found += zip(keys, defaults or [None] * len(keys), strict=True)
+        return found
+
+    def known(self, section):
+        """What the program itself lists as known in a section."""
+        self.world.configure(section, "q", "1")
+        words = self.world.cli("app", "list").err
+        self.world.config_file.write_text(self.text)
+        return set(re.search(r"known here: (.*)", words)[1].split(", "))
+
+    def setUp(self):
+        super().setUp()
+        self.text = self.world.config_file.read_text()
+
+    def test_every_key_of_the_program_is_on_the_page_and_the_other_way_round(self):
+        for section in self.sections:
+            with self.subTest(section):
+                self.assertEqual({key for key, _ in self.documented(section)}, self.known(section))
+        page = (REFERENCE / "configuration.md").read_text().split("\n## [providers.NAME]\n")[1].split("\nA route:")[0]
+        keys = {k for cells in (re.findall(r"^\|([^|]+)\|", page, re.MULTILINE)) for k in re.findall(r"`([a-z_0-9]+)`", cells)}
+        self.assertEqual(keys | {"routes"}, self.known("providers.smartcar"))
+
+    def test_the_documented_defaults_are_accepted_as_they_stand(self):
+        for section in self.sections:
+            for key, default in self.documented(section):
+                if default is not None and (section, key) != ("server", "listen"):
+                    self.world.configure(section, key, default)
+        done = self.world.cli("app", "list")
+        self.assertEqual(done.code, 0, done)
+
+    def test_the_example_of_a_route_is_accepted(self):
+        example = (REFERENCE / "configuration.md").read_text().split("```toml\n")[1].split("```")[0]
+        file = self.world.root / "acme.toml"
+        file.write_text('[providers.acme]\ntoken_url = "https://a.example/token"\n' + example)
+        done = self.world.cli("provider", "check", str(file))
+        self.assertEqual(done.code, 0, done)
+
+
+class CommandLine(harness.Case):
+    start = False
+
+    def test_every_documented_command_exists_and_has_help(self):
+        commands = set()
+        for cells in rows(REFERENCE / "cli.md")[1:]:
+            words = re.findall(r"`([^`]+)`", cells[0])
+            group = re.match(r"(grant|provider) [a-z]+$", words[0].split(" NAME")[0])
+            for i, word in enumerate(words):
+                name = re.match(r"[a-z0-9 -]+?(?= [A-Z\[-]|$)", word)[0]
+                commands.add(name if i == 0 or not group else f"{group[1]} {name}")
+            commands |= {f"{words[0].split()[0]} {w}" for w in re.findall(r"`(?:app |caller )?(list|show|set|remove|disable|rotate)`", cells[1])}
+        self.assertGreater(len(commands), 20, commands)
+        for command in sorted(commands):
+            done = self.world.cli(*command.split(), "--help")
+            self.assertEqual(done.code, 0, f"{command}: {done}")
+            self.assertIn(f"keyfob {command}", done.out)
+
+    def test_what_is_called_not_built_is_not_there(self):
+        last = (REFERENCE / "cli.md").read_text().strip().splitlines()[-1]
+        for command in re.findall(r"`([^`]+)`", last):
+            words = command.split() if " " in command else [command]
+            for attempt in (words, ["grant", *words]):
+                self.assertEqual(self.world.cli(*attempt).code, 2, command)
+
+
+class Codes(harness.Case):
+    start = False
+
+    def test_every_code_of_the_gateway_is_on_the_page_with_its_status(self):
+        page = {re.findall(r"`([^`]+)`", cells[0])[0]: int(cells[1]) for cells in rows(REFERENCE / "errors.md")[1:]}
+        source = (ROOT / "src" / "gateway" / "problem.cpp").read_text()
+        known = {code: int(status) for code, status in re.findall(r'\{"([a-z_]+)", (\d+), "', source)}
+        self.assertGreater(len(known), 15)
+        for code, status in known.items():
+            if code not in ("timeout", "too_large", "throttled"):
+                self.assertEqual(page.get(code), status, code)
+
+    def test_every_code_of_the_api_is_on_its_page(self):
+        page = (REFERENCE / "http.md").read_text()
+        source = (ROOT / "src" / "api" / "problem.cpp").read_text()
+        known = dict(re.findall(r'\{"([a-z_]+)", (\d+)\}', source))
+        self.assertGreater(len(known), 20)
+        missing = [code for code in known if f"`{code}`" not in page and code not in ("not_found", "throttled")]
+        self.assertEqual(missing, [])
+
+
+class Layers(harness.unittest.TestCase):
+    def test_the_table_of_the_architecture_is_the_one_that_is_enforced(self):
+        sys.path.insert(0, str(ROOT / "tools"))
+        loader = importlib.machinery.SourceFileLoader("check_layers", str(ROOT / "tools" / "check_layers"))
+        module = importlib.util.module_from_spec(importlib.util.spec_from_loader("check_layers", loader))
+        sys.dont_write_bytecode = True
+        loader.exec_module(module)
+        page = {}
+        for cells in rows(ROOT / "docs" / "architecture.md")[1:]:
+            page[cells[0].strip("`")] = sorted(filter(None, cells[2].split(", ")))
+        page.pop("apps/keyfob")
+        there = {folder: sorted(may) for folder, may in module.LAYERS.items() if (ROOT / folder / "CMakeLists.txt").exists()}
+        self.assertEqual(page, there)
+
+
+if __name__ == "__main__":
+    harness.main()
