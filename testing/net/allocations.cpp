@@ -4,6 +4,14 @@
 #include <cstdlib>
 #include <new>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)  // GCC's way of saying so
+#define KEYFOB_SANITIZED 1
+#elif defined(__has_feature)  // Clang's
+#define KEYFOB_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define KEYFOB_SANITIZED 0
+#endif
+
 namespace keyfob::testing {
 namespace {
 
@@ -15,7 +23,7 @@ thread_local bool exempt = false;
 std::uint64_t allocations() { return counted; }
 void exempt_this_thread() { exempt = true; }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if KEYFOB_SANITIZED
 bool counts_allocations() { return false; }
 #else
 bool counts_allocations() { return true; }
@@ -29,7 +37,7 @@ static void* count_and_allocate(std::size_t size) {
 
 }  // namespace keyfob::testing
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !KEYFOB_SANITIZED
 void* operator new(std::size_t size) { return keyfob::testing::count_and_allocate(size); }
 void* operator new[](std::size_t size) { return keyfob::testing::count_and_allocate(size); }
 void operator delete(void* block) noexcept { std::free(block); }
