@@ -27,6 +27,7 @@ import threading
 import time
 import unittest
 import urllib.parse
+import warnings
 
 BIN = pathlib.Path(os.environ.get("KEYFOB_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin")).resolve()
 PATIENCE = float(os.environ.get("KEYFOB_E2E_PATIENCE", "30"))  # seconds; what a slow machine may need for one step
@@ -390,6 +391,10 @@ class Case(unittest.TestCase):
 
     def token_of(self, query, key=None):
         return self.assert_answer(self.world.api("GET", f"/v1/token?{query}", key=key), 200).json["access_token"]
+
+
+def warnings_off():
+    return warnings.catch_warnings(action="ignore")
 
 
 def together(count, work):

@@ -141,6 +141,30 @@ class Configuration(harness.Case):
             self.assertIn("1000", done.err)
 
 
+class UnixSocket(harness.Case):
+    config = {("server", "listen"): '["127.0.0.1:0", "unix:kf.sock"]'}
+
+    def ask(self, target, headers=""):
+        with harness.socket.socket(harness.socket.AF_UNIX) as s:
+            s.settimeout(harness.PATIENCE)
+            s.connect(str(self.world.home / "kf.sock"))
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: k\r\nConnection: close\r\n{headers}\r\n".encode())
+            got = b""
+            while piece := s.recv(65536):
+                got += piece
+        return got.split(b"\r\n", 1)[0].decode(), got
+
+    def test_it_serves_the_same_and_can_be_bound_again_after_a_kill(self):
+        self.world.import_grant("ann")
+        for _ in range(2):
+            self.assertEqual((self.world.home / "kf.sock").stat().st_mode & 0o077, 0)
+            key = f"Authorization: Bearer {self.world.api_key}\r\n"
+            self.assertEqual(self.ask("/v1/token?user=ann", key)[0], "HTTP/1.1 200 OK")
+            self.assertEqual(self.ask("/v1/token?user=ann", "Authorization: Bearer kf_x_y\r\n")[0], "HTTP/1.1 401 Unauthorized")
+            self.world.daemon.kill()
+            self.world.serve()
+
+
 class Modes(harness.Case):
     def test_everything_it_writes_is_for_its_user_alone(self):
         self.world.import_grant("ann")
