@@ -6,10 +6,12 @@
 // that of the whole process. First: one step of the refresh machine. Prints a table; --json FILE writes the same as
 // JSON.
 
+#include <fmt/format.h>
 #include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -76,8 +78,7 @@ class RealRandom final : public Random {
 class InstantProvider final : public TokenEndpoint, public ProviderApi {
  public:
   Task<TokenAnswer> exchange(TokenRequest, ExchangeLimits) override {
-    char text[40];
-    std::snprintf(text, sizeof text, "00000000-0000-4000-8000-%012llx", static_cast<unsigned long long>(++minted_));
+    const std::string text = fmt::format("00000000-0000-4000-8000-{:012x}", ++minted_);
     TokenAnswer answer;
     answer.disposition = Disposition::done;
     answer.status = 200;
@@ -135,9 +136,7 @@ struct Bench {
 };
 
 std::string vehicle_of(std::size_t number) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%08zx-aaaa-4bbb-8ccc-%012zx", number * 2654435761U % 0xffffffffU, number);
-  return text;
+  return fmt::format("{:08x}-aaaa-4bbb-8ccc-{:012x}", number * 2654435761U % 0xffffffffU, number);
 }
 
 Task<void> prepare(Bench& bench) {
