@@ -118,6 +118,7 @@ Task<Flight::Event> Flight::begin() {
   if (!outcome) {
     detail_ = outcome.error().what;
     damaged_ = damaged_ || outcome.error().code == ErrorCode::damaged;
+    if (gone(outcome.error())) co_return refresh::Moved{};
     co_return refresh::StoreFailed{};
   }
   if (const Busy* busy = std::get_if<Busy>(&*outcome)) co_return refresh::Busy{busy->lease_left};
@@ -269,6 +270,7 @@ Task<Flight::Event> Flight::commit(KeptPair pair) {
   Result<CommitOutcome> outcome = co_await context_.store.commit(std::move(request));
   if (!outcome) {
     detail_ = outcome.error().what;
+    if (gone(outcome.error())) co_return refresh::CommitMoved{.ours = false, .same_epoch = false};
     context_.metrics.count("commit_failures");
     co_return refresh::CommitFailed{};
   }

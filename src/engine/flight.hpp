@@ -49,6 +49,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Event finish(const RefreshAction& action);
 
   [[nodiscard]] std::optional<TokenRequest> make_request(const RefreshAction& action);
+  /// The grant was removed meanwhile, perhaps with its application: there is nothing left to refresh for.
+  [[nodiscard]] static bool gone(const Error& error) { return error.code == ErrorCode::not_found; }
   [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, WallTime sent_at);
   [[nodiscard]] WallTime due_for(const KeptPair& pair) const;
   [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;

@@ -10,6 +10,7 @@ namespace keyfob::engine {
 Task<Flight::Event> Flight::reread() {
   const GrantRef here = ref();
   Result<GrantRecord> loaded = co_await context_.reader.load(here);
+  if (!loaded && gone(loaded.error())) co_return refresh::Reread{.moved = true};
   if (!loaded) co_return refresh::StoreFailed{};
   if (loaded->grant.version != at_) co_return refresh::Reread{.moved = true};
   record_ = std::move(*loaded);
@@ -34,6 +35,7 @@ Task<Flight::Event> Flight::note_unused() {
   const WallTime now = context_.clock.wall();
   const GrantRef here = ref();
   Result<UpdateOutcome> outcome = co_await context_.store.update(here, at_, std::move(change), now);
+  if (!outcome && gone(outcome.error())) co_return refresh::Moved{};
   if (!outcome) co_return refresh::StoreFailed{};
   if (std::holds_alternative<Moved>(*outcome)) co_return refresh::Moved{};
   attempt_.reset();
@@ -62,6 +64,7 @@ Task<Flight::Event> Flight::note_refused(Disposition disposition) {
   change.clear_attempt = attempt_;
   change.due_at = now + verdict.next_look;
   Result<UpdateOutcome> outcome = co_await context_.store.update(here, at_, std::move(change), now);
+  if (!outcome && gone(outcome.error())) co_return refresh::Moved{};
   if (!outcome) co_return refresh::StoreFailed{};
   if (std::holds_alternative<Moved>(*outcome)) co_return refresh::Moved{};
   const GrantStatus before = record_.grant.status;
