@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "apps/keyfob/admin_socket.hpp"
 #include "apps/keyfob/listeners.hpp"
@@ -71,6 +72,19 @@ Result<NodeState> take_state(const std::string& dir) {
   }
 }
 
+/// What the configuration asks for and this version does not do. Better said than found out.
+std::vector<std::string> not_built_yet(const config::Config& config) {
+  std::vector<std::string> out;
+  if (!config.events.url.empty()) out.emplace_back("[events] is not built yet: no notification will be sent");
+  if (config.refresh.spool == config::SpoolMode::always)
+    out.emplace_back("refresh.spool = \"always\" is not built yet: pairs go to the spool when the store refuses them");
+  if (!config.upstream.proxy.empty())
+    out.emplace_back("upstream.proxy serves the token endpoint only: calls through the gateway go directly");
+  if (config.server.tls && !config.server.tls->client_ca.empty())
+    out.emplace_back("server.tls.client_ca demands a certificate, which does not name the caller yet: API keys do");
+  return out;
+}
+
 class Daemon {
  public:
   explicit Daemon(ServeRequest request) : request_(std::move(request)) {}
@@ -97,6 +111,7 @@ Result<void> Daemon::open() {
   if (!observers) return fail(observers.error());
   observers_ = std::move(*observers);
   for (const auto& warning : request_.config.warnings) observers_->log().write(LogLevel::warning, warning);
+  for (const auto& warning : not_built_yet(request_.config)) observers_->log().write(LogLevel::warning, warning);
   observers_->metrics().gauge("keyfob_build_info", 1, "version=" KEYFOB_VERSION);
   auto state = take_state(request_.config.node.state_dir);
   if (!state) return fail(state.error());

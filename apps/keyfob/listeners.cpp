@@ -111,6 +111,7 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   (void)::chmod(node.state().paths().admin_socket().c_str(), 0600);
   if (config.server.public_listen.empty()) return {};
   auto outside = common_config(config);
+  if (outside.tls) outside.tls->client_ca.clear();  // browsers and the provider's webhooks have no certificate of ours
   outside.listen = endpoint_texts(config.server.public_listen);
   return add(std::move(outside), http::serve_handler(public_handler(node)), node);
 }

@@ -393,6 +393,11 @@ class Case(unittest.TestCase):
         return self.assert_answer(self.world.api("GET", f"/v1/token?{query}", key=key), 200).json["access_token"]
 
 
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
 def warnings_off():
     return warnings.catch_warnings(action="ignore")
 

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import re
-import socket
 import subprocess
 import tempfile
 import unittest
@@ -14,20 +13,12 @@ import harness
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
-def free_ports(count):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(s.getsockname()[1]) for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
-
-
 class TenLines(unittest.TestCase):
     def block(self):
         """The lines, with free ports for the usual ones and the built programs in the PATH."""
         lines = re.search(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1].splitlines()
         self.assertEqual(len(lines), 10)
-        keyfob, sim = free_ports(2)
+        keyfob, sim = str(harness.free_port()), str(harness.free_port())
         self.assertIn("export PATH=$PWD/build/bin:$PATH", lines[0])
         lines[0] = lines[0].replace("$PWD/build/bin", str(harness.BIN)) + "\ntrap 'kill $(jobs -p)' EXIT"
         self.assertIn("smartcar-sim >", lines[1])

@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -76,6 +77,26 @@ class Listening(TlsCase):
         got = harness.raw_exchange(f"http://127.0.0.1:{port}", b"GET /readyz HTTP/1.1\r\nHost: k\r\n\r\n")
         self.assertNotIn(b"200", got)
         self.check_versions(port)
+
+    def test_client_certificates_are_demanded_except_on_the_public_side(self):
+        files = f'certificate = "{self.file("good.pem")}", key = "{self.file("good.key")}", client_ca = "{self.file("ca.pem")}"'
+        self.world.configure("server", "tls", f"{{ {files} }}")
+        public = harness.free_port()
+        self.world.configure("server", "public_listen", f'["127.0.0.1:{public}"]')
+        self.daemon = harness.Program([harness.BIN / "keyfob", "--config", self.world.config_file, "serve"],
+                                      self.world.root / "keyfob.log", r"keyfob listening on (https://[^\s,]+)")
+        self.addCleanup(self.daemon.kill)
+        self.assertIn("client_ca", self.daemon.text())
+        context = ssl.create_default_context(cafile=self.file("ca.pem"))
+        with self.assertRaises(OSError):
+            urllib.request.urlopen(self.daemon.origin + "/readyz", context=context, timeout=harness.PATIENCE).read()
+        with self.assertRaises(urllib.error.HTTPError) as answer:
+            urllib.request.urlopen(f"https://127.0.0.1:{public}/connect/callback?code=c&state=s", context=context)
+        self.assertEqual((answer.exception.code, answer.exception.headers["Keyfob-Error"]), (400, "unknown_state"))
+        answer.exception.close()
+        context.load_cert_chain(self.file("good.pem"), self.file("good.key"))
+        with urllib.request.urlopen(self.daemon.origin + "/readyz", context=context, timeout=harness.PATIENCE) as good:
+            self.assertEqual(good.status, 200)
 
     def check_versions(self, port):
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
