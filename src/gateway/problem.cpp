@@ -68,6 +68,7 @@ http::Response to_response(GatewayProblem problem, const ProblemDetails& details
   if (row.status == 429 || row.status == 503) {
     out.retry_after = details.retry_after.count() > 0 ? details.retry_after : kRetryAfter;
   }
+  out.members.emplace_back("type", http::json_string("urn:keyfob:problem:" + std::string(row.code)));
   if (!details.user.empty()) out.members.emplace_back("user", http::json_string(details.user.view()));
   if (!details.vehicles.empty()) {
     std::vector<std::string_view> vehicles;

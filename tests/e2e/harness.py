@@ -384,6 +384,7 @@ class Case(unittest.TestCase):
         self.assertEqual(answer.headers["content-type"], "application/problem+json", answer)
         problem = answer.json
         self.assertEqual((problem["status"], problem["code"]), (status, code))
+        self.assertEqual(problem["type"], f"urn:keyfob:problem:{code}")
         for member in ("title", "detail"):
             self.assertIsInstance(problem.get(member), str, answer)
         if status == 503:
