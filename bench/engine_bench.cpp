@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -103,7 +104,10 @@ struct Bench {
     auto opened = SqliteStore::open(folder + "/engine-" + std::to_string(how_many) + ".db", options);
     must(opened.has_value(), "the store cannot be opened");
     store = std::move(*opened);
-    auto slots = FileSpool::open(folder + "/spool-" + std::to_string(how_many), {});
+    const std::string spool_folder = folder + "/spool-" + std::to_string(how_many);
+    std::filesystem::create_directories(spool_folder);
+    std::filesystem::permissions(spool_folder, std::filesystem::perms::owner_all);
+    auto slots = FileSpool::open(spool_folder, {});
     must(slots.has_value(), "the spool cannot be opened");
     spool = std::move(*slots);
     engine::EnginePorts ports{*store, *store,   *store,   *store, *store, *store, *store, *store, *store, *store,
@@ -120,6 +124,8 @@ struct Bench {
 
   std::size_t grants;
   asio::io_context context{1};
+  asio::executor_work_guard<asio::io_context::executor_type> busy{
+      context.get_executor()};  // the store answers from its threads
   std::unique_ptr<SqliteStore> store;
   std::unique_ptr<FileSpool> spool;
   InstantProvider provider;
