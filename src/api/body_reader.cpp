@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
-#include <new>
 
 #include "base/bytes.hpp"
 #include "base/nearest.hpp"
+#include "base/wiped_block.hpp"
 
 namespace keyfob::api {
 namespace {
@@ -16,15 +16,10 @@ namespace json = boost::json;
 constexpr std::size_t kDepth = 8;
 constexpr std::int64_t kLongest = std::int64_t{100} * 366 * 86'400;
 
-/// Heap memory that is overwritten before it is freed.
+/// Boost.JSON's memory, overwritten before it is freed.
 class WipingResource final : public json::memory_resource {
-  void* do_allocate(std::size_t size, std::size_t align) override {
-    return ::operator new(size, std::align_val_t(align));
-  }
-  void do_deallocate(void* data, std::size_t size, std::size_t align) override {
-    wipe(data, size);
-    ::operator delete(data, std::align_val_t(align));
-  }
+  void* do_allocate(std::size_t size, std::size_t) override { return new_wiped_block(size); }
+  void do_deallocate(void* data, std::size_t, std::size_t) override { free_wiped_block(data); }
   [[nodiscard]] bool do_is_equal(const json::memory_resource& other) const noexcept override { return this == &other; }
 };
 

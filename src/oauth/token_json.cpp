@@ -4,32 +4,18 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstring>
-#include <new>
+
+#include "base/wiped_block.hpp"
 
 namespace keyfob::oauth {
 namespace {
 
 namespace json = boost::json;
 
-/// Boost.JSON's memory, overwritten before it is freed. The size is noted in front of each block because Boost.JSON
-/// does not always give back the size and alignment that it asked for.
-class WipingResource : public json::memory_resource {
- private:
-  static constexpr std::size_t kNote = alignof(std::max_align_t);
-
-  void* do_allocate(std::size_t size, std::size_t) override {
-    auto* const block = static_cast<unsigned char*>(::operator new(kNote + size));
-    std::memcpy(block, &size, sizeof(size));
-    return block + kNote;
-  }
-  void do_deallocate(void* data, std::size_t, std::size_t) override {
-    unsigned char* const block = static_cast<unsigned char*>(data) - kNote;
-    std::size_t size = 0;
-    std::memcpy(&size, block, sizeof(size));
-    wipe(data, size);
-    ::operator delete(block);
-  }
+/// Boost.JSON's memory, overwritten before it is freed.
+class WipingResource final : public json::memory_resource {
+  void* do_allocate(std::size_t size, std::size_t) override { return new_wiped_block(size); }
+  void do_deallocate(void* data, std::size_t, std::size_t) override { free_wiped_block(data); }
   [[nodiscard]] bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 };
 
