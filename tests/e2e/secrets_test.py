@@ -3,6 +3,8 @@
 import contextlib
 import pathlib
 import re
+import resource
+import threading
 
 import harness
 from harness import APP, CLIENT_ID, CLIENT_SECRET, MANAGEMENT_TOKEN, eventually, exchange, forms_of
@@ -11,7 +13,7 @@ UUID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 
 
 class Search(harness.Case):
-    config = {("refresh", "min_interval"): '"0s"', ("refresh", "spool"): '"always"'}
+    config = {("refresh", "min_interval"): '"0s"'}
 
     def setUp(self):
         super().setUp()
@@ -36,10 +38,13 @@ class Search(harness.Case):
         self.things_that_go_wrong()
         self.crash_with_a_pair_under_way()
         running = self.look_at_the_process()
+        self.spool_a_pair()
+        spooled = {f"{name} while a pair is in the spool": content for name, content in self.files().items()}
+        self.assertIn(b"KFcell1", spooled["spool while a pair is in the spool"])
         self.world.restart(options=("-v",))
         files = self.files()
         self.assertTrue({"keyfob.db", "keyfob.db-wal", "keyfob.db-shm", "spool", "keyfob.log"} <= set(files), set(files))
-        places = files | running | {f"output of keyfob {c}": t.encode() for c, t in self.world.outputs}
+        places = files | spooled | running | {f"output of keyfob {c}": t.encode() for c, t in self.world.outputs}
         places |= {f"answer {n} to {what}": self.bytes_of(a) for n, (what, a) in enumerate(self.answers_to_search())}
         self.search_for_planted(places)
         self.search_for_any_token(places)
@@ -127,6 +132,20 @@ class Search(harness.Case):
         self.sim.clear_faults()
         self.world.serve(options=("-v",))
         eventually(lambda: self.get_token("user=crash").status == 200, "recovered")
+
+    def spool_a_pair(self):
+        """No file may grow any more, so the store refuses the commit."""
+        pair = self.import_planted("spooled")
+        self.sim.fault("hold", user=pair["user_id"])
+        caller = threading.Thread(target=lambda: self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh"))
+        caller.start()
+        eventually(lambda: self.sim.stats()["held"] == 1, "the provider holds its answer")
+        size = self.world.database.with_name("keyfob.db-wal").stat().st_size
+        self.assertGreater(size, 65536)
+        resource.prlimit(self.world.daemon.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        self.sim.post("release")
+        eventually(lambda: self.world.cli_ok("status", json_out=True).json["spooled"] == 1, "the pair is in the spool")
+        caller.join()
 
     # --- where to look ---------------------------------------------------------------------------------------------
 
