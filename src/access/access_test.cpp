@@ -174,6 +174,47 @@ TEST_F(GateTest, takes_the_bearer_scheme_in_any_case_and_no_other_scheme) {
   }
 }
 
+std::string basic(std::string_view name, std::string_view password) {
+  return "Basic " + to_base64(as_bytes(std::string(name) + ':' + std::string(password)));
+}
+
+TEST_F(GateTest, takes_the_key_as_the_password_of_basic_credentials) {
+  gate_.update(AccessTable(facts_of(caller_with(kId, 1))));
+  EXPECT_NE(admit(basic("default", kKey)), nullptr);
+  EXPECT_NE(admit(basic("", kKey)), nullptr);
+  for (const std::string& bad : {basic(kKey, ""), basic("default", kKey + "x"), basic("default", ':' + kKey),
+                                 "Basic " + to_base64(as_bytes(kKey)), std::string("Basic !")}) {
+    EXPECT_EQ(admit(bad), nullptr) << bad;
+  }
+}
+
+TEST_F(GateTest, a_user_behind_the_key_keeps_the_request_to_that_user) {
+  gate_.update(AccessTable(facts_of(caller_with(kId, 1))));
+  for (const std::string& header : {"Bearer " + kKey + "~ann", basic("default", kKey + "~ann")}) {
+    const auto admission = admit(header);
+    ASSERT_NE(admission, nullptr) << header;
+    EXPECT_TRUE(admission->may_see("ann"));
+    EXPECT_FALSE(admission->may_see("bob"));
+  }
+  EXPECT_TRUE(admit("Bearer " + kKey + "~a~b")->may_see("a~b"));
+  EXPECT_TRUE(admit("Bearer " + kKey)->may_see("bob")) << "the caller itself stays as it was";
+  EXPECT_EQ(admit("Bearer " + kKey + "~"), nullptr);
+  EXPECT_EQ(admit("Bearer " + kKey + "~" + std::string(257, 'u')), nullptr);
+  EXPECT_EQ(admit("Bearer " + key_text(kId, 2) + "~ann"), nullptr);
+}
+
+TEST_F(GateTest, a_user_behind_the_key_never_widens) {
+  CallerRecord record = caller_with(kId, 1);
+  record.caller.users = {UserId("ann"), UserId("bob")};
+  gate_.update(AccessTable(facts_of(record)));
+  EXPECT_FALSE(admit("Bearer " + kKey + "~ann")->may_see("bob"));
+  EXPECT_EQ(admit("Bearer " + kKey + "~cid"), nullptr);
+  record.caller.users.clear();
+  record.caller.permissions = {Permission::admin};
+  gate_.update(AccessTable(facts_of(record)));
+  EXPECT_EQ(admit("Bearer " + kKey + "~ann"), nullptr) << "an admin is not kept to anybody";
+}
+
 TEST_F(GateTest, a_new_table_takes_effect_at_once_and_changes_the_revision) {
   gate_.update(AccessTable(facts_of(caller_with(kId, 1))));
   const auto before = gate_.revision();

@@ -1,24 +1,25 @@
 #include "access/gate.hpp"
 
 #include <algorithm>
+#include <string>
 #include <utility>
+
+#include "access/credential.hpp"
+#include "core/limits.hpp"
 
 namespace keyfob::access {
 namespace {
 
-constexpr std::string_view kBearer = "bearer";
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+/// The same caller, kept to one user; null when it may not see that user, or is an admin, who is not kept to anybody.
+std::shared_ptr<const Admission> kept_to(const Admission& whole, std::string_view user) {
+  const bool fits = !user.empty() && user.size() <= limits::kUserId && whole.may_see(user);
+  if (!fits || whole.app.empty() || whole.permissions.has(Permission::admin)) return nullptr;
+  Admission kept = whole;
+  kept.users = {std::string(user)};
+  return std::make_shared<const Admission>(std::move(kept));
+}
 
 }  // namespace
-
-std::string_view bearer_token(std::string_view authorization) {
-  if (authorization.size() <= kBearer.size() || authorization[kBearer.size()] != ' ') return {};
-  const auto same = [](char a, char b) { return lower(a) == b; };
-  if (!std::ranges::equal(authorization.substr(0, kBearer.size()), kBearer, same)) return {};
-  authorization.remove_prefix(std::min(authorization.find_first_not_of(' ', kBearer.size()), authorization.size()));
-  return authorization;
-}
 
 Gate::Gate(const Clock& clock, std::vector<std::uint32_t> admin_uids)
     : clock_(clock),
@@ -36,7 +37,9 @@ std::uint64_t Gate::revision() const noexcept { return revision_.load(std::memor
 
 std::expected<std::shared_ptr<const Admission>, AccessProblem> Gate::admit(const Evidence& evidence) {
   if (evidence.authorization.empty() && evidence.unix_uid && is_admin_uid(*evidence.unix_uid)) return local_admin_;
-  auto admission = table_.load()->find(bearer_token(evidence.authorization), clock_.wall());
+  const CallerCredential credential(evidence.authorization);
+  auto admission = table_.load()->find(credential.key(), clock_.wall());
+  if (admission != nullptr && credential.names_user()) admission = kept_to(*admission, credential.user());
   if (admission == nullptr) return std::unexpected(AccessProblem::unauthenticated);
   return admission;
 }

@@ -12,8 +12,10 @@
 
 namespace keyfob::access {
 
-/// Any thread. The clock must outlive it. An Authorization header decides alone: a wrong key is not saved by the uid of
-/// a socket. Nothing remembers failures yet: AccessProblem::throttled is never answered.
+/// Any thread. The clock must outlive it. Reads the header as CallerCredential does; a user that it names becomes the
+/// only one that the admission may see, and a user that the caller may not see is as good as a wrong key. An
+/// Authorization header decides alone: a wrong key is not saved by the uid of a socket. Nothing remembers failures yet:
+/// AccessProblem::throttled is never answered.
 class Gate final : public Gatekeeper {
  public:
   /// `admin_uids`: who is an admin by the uid of a Unix socket's peer. Give it the daemon's own uid and 0, nobody else.
@@ -34,9 +36,5 @@ class Gate final : public Gatekeeper {
   std::atomic<std::shared_ptr<const AccessTable>> table_;
   std::atomic<std::uint64_t> revision_ = 1;
 };
-
-/// The token of "Bearer <token>" (RFC 9110 section 11.4: the scheme's name has no case); empty when it is something
-/// else. A view into `authorization`.
-[[nodiscard]] std::string_view bearer_token(std::string_view authorization);
 
 }  // namespace keyfob::access

@@ -55,6 +55,14 @@ void GatewayConversation::read_user_header(const http::RequestHead& head) {
   const auto user = head.find(kUserHeader);
   named_user_ = user.value_or(std::string_view());
   user_header_is_sound_ = !user || (!user->empty() && user->size() <= limits::kUserId && head.count(kUserHeader) == 1);
+  // Who is kept to one user need not name it, where the route is about somebody at all.
+  if (!user && caller_->users.size() == 1 && is_about_somebody()) named_user_ = *caller_->users.begin();
+}
+
+bool GatewayConversation::is_about_somebody() const {
+  const RouteRule& rule = *route_.rule;
+  return rule.credential == CredentialKind::user || rule.needs_user || !route_.vehicle.empty() ||
+         memo_.provider()->routes[route_.index].injects_provider_user;
 }
 
 PassageFacts GatewayConversation::facts(const http::RequestHead& head) const {
@@ -69,6 +77,7 @@ PassageFacts GatewayConversation::facts(const http::RequestHead& head) const {
       .user_header_is_sound = user_header_is_sound_,
       .names_user = !named_user_.empty(),
       .names_vehicle = !route_.vehicle.empty(),
+      .path_names_user = !route_.user.empty(),
   };
 }
 

@@ -49,6 +49,7 @@ class GatewayConversation final : public http::Conversation {
   void serve_api(http::Exchange& exchange);
   [[nodiscard]] bool identify(http::Exchange& exchange);
   void read_user_header(const http::RequestHead& head);
+  [[nodiscard]] bool is_about_somebody() const;
   [[nodiscard]] PassageFacts facts(const http::RequestHead& head) const;
   void act(http::Exchange& exchange, Passage::Act next);
   void find_token(http::Exchange& exchange);

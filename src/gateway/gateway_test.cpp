@@ -69,12 +69,26 @@ TEST_F(GatewayTest, holds_callers_to_their_permissions_users_and_routes) {
   EXPECT_EQ(ask("GET /v2/cars/car1/odometer", {}, "annas").status(), 200);
   expect_problem(ask("GET /v2/cars/car2/odometer", {}, "annas"), 403, "forbidden");
   expect_problem(ask("GET /v2/management/all", {}, "annas"), 403, "forbidden");
+  expect_problem(ask("GET /v2/management/all", "Keyfob-User: anna\r\n", "annas"), 403, "forbidden");
   expect_problem(ask("GET /v2/management/all"), 403, "forbidden");
   EXPECT_EQ(ask("GET /v2/cars/car2/odometer", {}, "odometer").status(), 200);
   expect_problem(ask("DELETE /v2/cars/car2/odometer", {}, "odometer"), 403, "forbidden");
   expect_problem(ask("GET /v2/cars/car2/location", {}, "odometer"), 403, "forbidden");
   expect_problem(ask("GET /v2/cars/car1/odometer", {}, "confused"), 403, "forbidden");
   EXPECT_EQ(seen(), 2U);
+}
+
+TEST_F(GatewayTest, a_caller_kept_to_one_user_need_not_name_it) {
+  Admission annas = caller_with({Permission::gateway});
+  annas.users = {"anna"};
+  gatekeeper_.callers["Bearer annas"] = annas;
+  annas.users.insert("bert");
+  gatekeeper_.callers["Bearer both"] = annas;
+  start();
+  EXPECT_EQ(ask("GET /v2/cars", {}, "annas").header("keyfob-grant"), "g1");
+  expect_problem(ask("GET /v2/cars", "Keyfob-User: bert\r\n", "annas"), 403, "forbidden");
+  expect_problem(ask("GET /v2/cars", {}, "both"), 400, "user_required");
+  EXPECT_EQ(ask("GET /open/door", {}, "annas").header("keyfob-grant"), "") << "the route is about nobody";
 }
 
 TEST_F(GatewayTest, resolves_a_request_that_names_only_a_user) {

@@ -20,7 +20,10 @@ Passage::Act Passage::begin(const PassageFacts& facts) {
   const bool names_somebody = facts.names_user || facts.names_vehicle;
   const bool reaches_everybody =
       facts.credential == CredentialKind::management || facts.credential == CredentialKind::application;
-  if (facts.limited_to_users && reaches_everybody && !names_somebody) return refuse(GatewayProblem::forbidden);
+  // Naming a user narrows what such a credential reaches only if the provider sees the name, too.
+  const bool narrowed =
+      facts.names_vehicle || (facts.names_user && (facts.injects_provider_user || facts.path_names_user));
+  if (facts.limited_to_users && reaches_everybody && !narrowed) return refuse(GatewayProblem::forbidden);
   if (needs_grant() || facts.needs_user) {
     return names_somebody ? Act::find_token : refuse(GatewayProblem::user_required);
   }

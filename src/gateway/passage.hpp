@@ -19,8 +19,9 @@ struct PassageFacts {
   bool route_allowed = false;          ///< and the caller's own list of routes admits it
   bool limited_to_users = false;       ///< the caller may see some users only
   bool user_header_is_sound = true;    ///< Keyfob-User occurs at most once and is not too long
-  bool names_user = false;             ///< by Keyfob-User
+  bool names_user = false;             ///< by Keyfob-User, or the caller is kept to one user
   bool names_vehicle = false;          ///< by the path
+  bool path_names_user = false;  ///< a {user} of the path, the provider's id; checked against the grant of names_user
 };
 
 /// How the grant that was found fits the request.

@@ -46,6 +46,19 @@ TEST(Passage, keeps_a_limited_caller_from_credentials_that_reach_everybody) {
   }
 }
 
+TEST(Passage, a_user_header_does_not_open_what_reaches_everybody) {
+  for (const CredentialKind kind : {CredentialKind::management, CredentialKind::application}) {
+    PassageFacts facts = allowed(kind);
+    facts.limited_to_users = true;
+    facts.names_vehicle = false;
+    facts.names_user = true;
+    EXPECT_EQ(refusal(facts), GatewayProblem::forbidden) << "the provider would not see the name";
+    facts.path_names_user = true;
+    Passage passage;
+    EXPECT_EQ(passage.begin(facts), Act::find_token) << "the path's user must be shown to be the caller's";
+  }
+}
+
 TEST(Passage, takes_each_kind_of_credential_from_its_own_source) {
   Passage user;
   EXPECT_EQ(user.begin(allowed(CredentialKind::user)), Act::find_token);
