@@ -95,6 +95,7 @@ struct Grant {
   WallTime updated_at{};
   std::optional<WallTime> rotated_at{};  ///< last rotation in this epoch; empty right after import or consent
   WallTime due_at{};                     ///< when the background looks at this grant next
+  WallTime renew_by{};  ///< by when this pair has to be replaced to keep the grant alive; past it the alarm rings
   Refusals refusals{};
   std::optional<Attention> attention{};
   std::optional<Attempt> attempt{};

@@ -131,7 +131,10 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
 
 Task<void> Background::serve_due() {
   const WallTime now = context_.clock.wall();
-  Result<std::vector<GrantRecord>> due = co_await parts_.due.claim_due(now, policy_.hold, policy_.batch);
+  std::vector<DueShare> shares;
+  const auto directory = parts_.directory.snapshot();
+  for (const auto& [app, view] : directory->applications) shares.push_back({app, policy_.batch, policy_.batch / 2});
+  Result<std::vector<GrantRecord>> due = co_await parts_.due.claim_due(std::move(shares), now, policy_.hold);
   if (!due) co_return;
   for (GrantRecord& record : *due) co_await serve_one(std::move(record));
 }

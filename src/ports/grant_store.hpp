@@ -85,6 +85,7 @@ struct CommitRequest {
   KeptPair pair;
   WallTime rotated_at{};
   WallTime due_at{};
+  WallTime renew_by{};
   NodeIdentity node;  ///< whose counters the success goes to
 };
 struct Committed {
@@ -149,14 +150,33 @@ class LatePairs {
   virtual Task<Result<void>> drop_late(KeptPair pair) = 0;
 };
 
+/// How many due grants of one application a claim may take.
+struct DueShare {
+  AppId app;
+  std::size_t limit = 0;
+  std::size_t unsettled = 0;  ///< of them at most so many come first because they are `suspect` or `revoking`
+};
+
+/// What waits in one application's queue.
+struct DueOutlook {
+  std::size_t due = 0;                    ///< grants with due_at <= now, counted up to the limit asked for
+  std::optional<WallTime> oldest_due{};   ///< the earliest due_at of a grant that is not revoked, due or not
+  std::optional<WallTime> renew_first{};  ///< the earliest renew_by of a grant that is `active` or `suspect`
+};
+
 /// Background work.
 class DueStore {
  public:
   virtual ~DueStore() = default;
-  /// Grants with due_at <= now that are not revoked; each returned one has its due_at moved to now + hold in the same
-  /// transaction, so that two nodes never get the same. Cost does not depend on grants that are not due.
-  virtual Task<Result<std::vector<GrantRecord>>> claim_due(WallTime now, Milliseconds hold, std::size_t limit) = 0;
-  /// Grants with an attempt whose lease has ended, or that a dead incarnation of this node left.
+  /// Grants of these applications with due_at <= now that are not revoked, by share: the unsettled ones first, then the
+  /// longest overdue. Each returned one has its due_at moved to now + hold in the same transaction, so that two nodes
+  /// never get the same. Cost does not depend on grants that are not due.
+  virtual Task<Result<std::vector<GrantRecord>>> claim_due(std::vector<DueShare> shares, WallTime now,
+                                                           Milliseconds hold) = 0;
+  /// Cost grows with what is due (at most `count_at_most`), not with what is there.
+  virtual Task<Result<DueOutlook>> outlook(AppId app, WallTime now, std::size_t count_at_most) = 0;
+  /// Grants with an attempt whose lease has ended, or that a dead incarnation of this node left. Those whose lease
+  /// ended last come first: the reuse window of the others may be over.
   virtual Task<Result<std::vector<GrantRecord>>> abandoned(NodeIdentity node, std::size_t limit) = 0;
 };
 

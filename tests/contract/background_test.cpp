@@ -14,6 +14,8 @@ std::vector<std::string> ids_of(const Result<std::vector<GrantRecord>>& records)
   return ids;
 }
 
+std::vector<DueShare> shares(std::size_t limit, std::size_t unsettled = 0) { return {{kApp, limit, unsettled}}; }
+
 GrantRecord due_grant(const std::string& id, std::int64_t due_second) {
   auto grant = account_grant(id, "user of " + id);
   grant.grant.due_at = at(due_second);
@@ -25,27 +27,27 @@ TEST_P(StoreContract, due_grants_are_claimed_once_in_order) {
   put(due_grant("g1", 10));
   put(due_grant("g2", 20));
   put(due_grant("g4", 40));
-  const auto claimed = run(store->due->claim_due(at(30), minutes(1), 10));
+  const auto claimed = run(store->due->claim_due(shares(10), at(30), minutes(1)));
   EXPECT_THAT(ids_of(claimed), ElementsAre("g1", "g2", "g3"));
   EXPECT_EQ(claimed->front().grant.due_at, at(90));
   EXPECT_EQ(load(due_grant("g1", 10)).grant.due_at, at(90)) << "held for a minute";
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(30), minutes(1), 10))), IsEmpty());
-  const auto after_the_hold = ids_of(run(store->due->claim_due(at(90), minutes(1), 10)));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(10), at(30), minutes(1)))), IsEmpty());
+  const auto after_the_hold = ids_of(run(store->due->claim_due(shares(10), at(90), minutes(1))));
   EXPECT_THAT(after_the_hold, UnorderedElementsAre("g4", "g1", "g2", "g3"));
   EXPECT_EQ(after_the_hold.front(), "g4") << "the longest overdue";
 }
 
 TEST_P(StoreContract, a_claim_takes_no_more_than_it_asked_for) {
   for (int i = 0; i < 5; ++i) put(due_grant("g" + std::to_string(i), i));
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(50), minutes(1), 2))), ElementsAre("g0", "g1"));
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(50), minutes(1), 2))), ElementsAre("g2", "g3"));
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(50), minutes(1), 2))), ElementsAre("g4"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(2), at(50), minutes(1)))), ElementsAre("g0", "g1"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(2), at(50), minutes(1)))), ElementsAre("g2", "g3"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(2), at(50), minutes(1)))), ElementsAre("g4"));
 }
 
 TEST_P(StoreContract, claims_at_the_same_time_never_share_a_grant) {
   for (int i = 0; i < 40; ++i) put(due_grant("g" + std::to_string(i), i));
   std::vector<Task<Result<std::vector<GrantRecord>>>> claims;
-  for (int i = 0; i < 8; ++i) claims.push_back(store->due->claim_due(at(50), minutes(1), 5));
+  for (int i = 0; i < 8; ++i) claims.push_back(store->due->claim_due(shares(5), at(50), minutes(1)));
   std::set<std::string> seen;
   for (const auto& claimed : run_all(std::move(claims))) {
     for (const auto& id : ids_of(claimed)) EXPECT_TRUE(seen.insert(id).second) << id;
@@ -62,10 +64,97 @@ TEST_P(StoreContract, revoked_grants_are_never_due_and_others_follow_their_due_t
   GrantChange later;
   later.due_at = at(500);
   ASSERT_THAT(update(moved, later), holds(Updated{}));
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(100), minutes(1), 10))), IsEmpty());
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(500), minutes(1), 10))), ElementsAre("g2"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(10), at(100), minutes(1)))), IsEmpty());
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(10), at(500), minutes(1)))), ElementsAre("g2"));
   ASSERT_THAT(commit(moved, "new"), holds(Committed{}));
-  EXPECT_THAT(ids_of(run(store->due->claim_due(at(6999), minutes(1), 10))), IsEmpty()) << "a commit sets it anew";
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(10), at(6999), minutes(1)))), IsEmpty())
+      << "a commit sets it anew";
+}
+
+GrantRecord with_status(GrantRecord record, GrantStatus status) {
+  record.grant.status = status;
+  return record;
+}
+
+GrantRecord of_app(GrantRecord record, const char* app) {
+  record.grant.app = AppId(app);
+  return record;
+}
+
+TEST_P(StoreContract, each_application_gets_its_own_share) {
+  for (int i = 0; i < 3; ++i) put(due_grant("g" + std::to_string(i), i));
+  for (int i = 0; i < 3; ++i) put(of_app(due_grant("h" + std::to_string(i), 10 + i), "app-2"));
+  put(of_app(due_grant("k0", 1), "app-3"));
+  const std::vector<DueShare> both{{kApp, 1}, {AppId("app-2"), 2}, {AppId("app-3"), 0}, {AppId("nobody"), 5}};
+  EXPECT_THAT(ids_of(run(store->due->claim_due(both, at(50), minutes(1)))), ElementsAre("g0", "h0", "h1"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(both, at(50), minutes(1)))), ElementsAre("g1", "h2"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due({}, at(50), minutes(1)))), IsEmpty());
+}
+
+TEST_P(StoreContract, unsettled_grants_are_claimed_before_a_backlog_but_never_take_all_of_it) {
+  for (int i = 0; i < 6; ++i) put(due_grant("old" + std::to_string(i), i));
+  put(with_status(due_grant("suspect1", 20), GrantStatus::suspect));
+  put(with_status(due_grant("revoking", 21), GrantStatus::revoking));
+  put(with_status(due_grant("suspect2", 22), GrantStatus::suspect));
+  put(with_status(due_grant("later", 90), GrantStatus::suspect));
+  const auto first = run(store->due->claim_due(shares(4, 2), at(50), minutes(1)));
+  EXPECT_THAT(ids_of(first), ElementsAre("suspect1", "revoking", "old0", "old1"));
+  EXPECT_EQ(first->front().grant.due_at, at(110));
+  const auto second = run(store->due->claim_due(shares(4, 2), at(50), minutes(1)));
+  EXPECT_THAT(ids_of(second), ElementsAre("suspect2", "old2", "old3", "old4"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(1, 5), at(50), minutes(1)))), ElementsAre("old5"));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(1, 5), at(95), minutes(1)))), ElementsAre("later"));
+}
+
+TEST_P(StoreContract, an_unsettled_grant_beyond_its_share_still_comes_when_its_time_has_come) {
+  put(with_status(due_grant("suspect", 1), GrantStatus::suspect));
+  put(due_grant("active", 2));
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(2, 0), at(50), minutes(1)))), ElementsAre("suspect", "active"));
+}
+
+TEST_P(StoreContract, the_outlook_tells_what_waits_and_what_ends_first) {
+  auto empty = run(store->due->outlook(kApp, at(50), 100)).value();
+  EXPECT_EQ(empty.due, 0U);
+  EXPECT_FALSE(empty.oldest_due);
+  EXPECT_FALSE(empty.renew_first);
+
+  auto first = due_grant("g1", 10);
+  first.grant.renew_by = at(500);
+  auto second = due_grant("g2", 20);
+  second.grant.renew_by = at(400);
+  auto third = due_grant("g3", 60);
+  third.grant.renew_by = at(600);
+  auto dead = with_status(due_grant("g4", 70), GrantStatus::needs_reauth);
+  dead.grant.renew_by = at(1);
+  auto gone = with_status(due_grant("g5", 1), GrantStatus::revoked);
+  gone.grant.renew_by = at(2);
+  auto other = of_app(due_grant("h1", 3), "app-2");
+  other.grant.renew_by = at(3);
+  for (const auto& record : {first, second, third, dead, gone, other}) put(record);
+  EXPECT_EQ(load(second).grant.renew_by, at(400));
+
+  auto outlook = run(store->due->outlook(kApp, at(50), 100)).value();
+  EXPECT_EQ(outlook.due, 2U);
+  EXPECT_EQ(outlook.oldest_due, at(10));
+  EXPECT_EQ(outlook.renew_first, at(400)) << "of the living, of this application";
+  EXPECT_EQ(run(store->due->outlook(kApp, at(50), 1))->due, 1U) << "counted no further than asked";
+  EXPECT_EQ(run(store->due->outlook(kApp, at(5), 100))->oldest_due, at(10)) << "although it is not due yet";
+
+  ASSERT_THAT(commit(second, "new"), holds(Committed{}));
+  EXPECT_EQ(run(store->due->outlook(kApp, at(50), 100))->renew_first, at(500));
+  EXPECT_EQ(load(second).grant.renew_by, at(8000)) << "a commit sets it anew";
+}
+
+TEST_P(StoreContract, attempts_whose_lease_ended_last_come_first) {
+  for (const char* id : {"g1", "g3", "g2"}) {
+    const auto record = account_grant(id, std::string("user of ") + id);
+    put(record);
+    ASSERT_THAT(begin(record, kNodeB, id), holds(Begun{}));
+    store->advance(seconds(1));
+  }
+  store->advance(kLease);
+  EXPECT_THAT(ids_of(run(store->due->abandoned(kNodeA, 10))), ElementsAre("g2", "g3", "g1"));
+  EXPECT_THAT(ids_of(run(store->due->abandoned(kNodeA, 2))), ElementsAre("g2", "g3"));
 }
 
 TEST_P(StoreContract, attempts_are_abandoned_when_their_lease_ends_or_their_incarnation_died) {

@@ -48,6 +48,7 @@ GrantRecord a_grant(const std::string& id, const std::string& user) {
   record.grant.created_at = at(0);
   record.grant.updated_at = at(0);
   record.grant.due_at = at(100);
+  record.grant.renew_by = at(200);
   record.sealed = {to_bytes("access of " + id), to_bytes("refresh of " + id)};
   record.association_mac = to_bytes("mac of " + id);
   return record;
@@ -110,6 +111,7 @@ CommitRequest commit_request(const GrantRecord& record, const char* bytes, WallT
   request.pair = pair_for(record, bytes);
   request.rotated_at = rotated_at;
   request.due_at = at(7000);
+  request.renew_by = at(8000);
   request.node = kNodeA;
   return request;
 }

@@ -179,7 +179,8 @@ void GrantTable::index(const Key& key, const Row& row) {
   unique_[unique_key_of(grant)] = key.second;
   by_user_[{key.first, grant.user.str()}].insert(key.second);
   for (const auto& vehicle : grant.vehicles) by_vehicle_[{key.first, vehicle.str()}].insert(key.second);
-  due_.emplace(grant.due_at, key);
+  due_.emplace(key.first, grant.due_at, key.second);
+  renew_by_.emplace(key.first, grant.renew_by, key.second);
   if (row.lease) attempts_.insert(key);
 }
 
@@ -194,7 +195,8 @@ void GrantTable::unindex(const Key& key, const Row& row) {
   unique_.erase(unique_key_of(grant));
   take_out(by_user_, grant.user.str());
   for (const auto& vehicle : grant.vehicles) take_out(by_vehicle_, vehicle.str());
-  due_.erase({grant.due_at, key});
+  due_.erase({key.first, grant.due_at, key.second});
+  renew_by_.erase({key.first, grant.renew_by, key.second});
   attempts_.erase(key);
 }
 

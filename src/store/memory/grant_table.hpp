@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -36,7 +37,9 @@ class GrantTable {
   [[nodiscard]] std::vector<KeptPair> late(const GrantRef& ref, Epoch epoch) const;
   void drop_late(const KeptPair& pair);
 
-  std::vector<GrantRecord> claim_due(WallTime wall, Milliseconds hold, std::size_t limit, BootTime now);
+  std::vector<GrantRecord> claim_due(const std::vector<DueShare>& shares, WallTime wall, Milliseconds hold,
+                                     BootTime now);
+  [[nodiscard]] DueOutlook outlook(const AppId& app, WallTime wall, std::size_t count_at_most) const;
   [[nodiscard]] std::vector<GrantRecord> abandoned(const NodeIdentity& node, std::size_t limit, BootTime now) const;
 
   [[nodiscard]] RefreshHealth health(const GrantRef& asking, WallTime since) const;
@@ -69,6 +72,7 @@ class GrantTable {
     std::pair<GrantId, WallTime> other;
   };
   using Index = std::map<Key, std::set<std::string>>;
+  using Queue = std::set<std::tuple<std::string, WallTime, std::string>>;  // application, time, grant
   using UniqueKey = std::array<std::string, 4>;
 
   static Key key_of(const GrantRef& ref) { return {ref.app.str(), ref.grant.str()}; }
@@ -82,6 +86,8 @@ class GrantTable {
   [[nodiscard]] std::vector<const Row*> candidates(const AppId& app, const GrantSelector& selector) const;
 
   void set_due(const Key& key, Row& row, WallTime due_at);
+  void set_renew_by(const Key& key, Row& row, WallTime renew_by);
+  [[nodiscard]] std::vector<Key> due_of(const DueShare& share, WallTime wall) const;
   void index(const Key& key, const Row& row);
   void unindex(const Key& key, const Row& row);
   void count_success(const CommitRequest& request);
@@ -91,7 +97,8 @@ class GrantTable {
   std::map<UniqueKey, std::string> unique_;
   Index by_user_;
   Index by_vehicle_;
-  std::set<std::pair<WallTime, Key>> due_;
+  Queue due_;
+  Queue renew_by_;
   std::set<Key> attempts_;
   std::map<std::pair<std::string, std::int64_t>, Successes> successes_;  // (application, minute)
   std::deque<ChangedGrant> changes_;

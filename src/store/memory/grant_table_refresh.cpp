@@ -68,6 +68,7 @@ Result<CommitOutcome> GrantTable::commit(const CommitRequest& request, BootTime 
   store_pair(*row, request);
   attempts_.erase(key_of(ref));
   set_due(key_of(ref), *row, request.due_at);
+  set_renew_by(key_of(ref), *row, request.renew_by);
   count_success(request);
   changed(grant);
   return Committed{view(*row, now)};
@@ -129,35 +130,82 @@ void GrantTable::drop_late(const KeptPair& pair) {
 }
 
 void GrantTable::set_due(const Key& key, Row& row, WallTime due_at) {
-  due_.erase({row.record.grant.due_at, key});
+  due_.erase({key.first, row.record.grant.due_at, key.second});
   row.record.grant.due_at = due_at;
-  due_.emplace(due_at, key);
+  due_.emplace(key.first, due_at, key.second);
 }
 
-std::vector<GrantRecord> GrantTable::claim_due(WallTime wall, Milliseconds hold, std::size_t limit, BootTime now) {
-  std::vector<Key> keys;
-  for (const auto& [due_at, key] : due_) {
-    if (due_at > wall || keys.size() >= limit) break;
-    if (rows_.at(key).record.grant.status != GrantStatus::revoked) keys.push_back(key);
+void GrantTable::set_renew_by(const Key& key, Row& row, WallTime renew_by) {
+  renew_by_.erase({key.first, row.record.grant.renew_by, key.second});
+  row.record.grant.renew_by = renew_by;
+  renew_by_.emplace(key.first, renew_by, key.second);
+}
+
+/// Unsettled grants first, then the longest overdue, none twice.
+std::vector<GrantTable::Key> GrantTable::due_of(const DueShare& share, WallTime wall) const {
+  std::vector<Key> unsettled;
+  std::vector<Key> others;
+  for (auto it = due_.lower_bound({share.app.str(), WallTime::min(), ""}); it != due_.end(); ++it) {
+    const auto& [app, due_at, grant] = *it;
+    if (app != share.app.view() || due_at > wall) break;
+    const GrantStatus status = rows_.at({app, grant}).record.grant.status;
+    if (status == GrantStatus::revoked) continue;
+    const bool ahead = status == GrantStatus::suspect || status == GrantStatus::revoking;
+    const bool fits = unsettled.size() < std::min(share.unsettled, share.limit);
+    (ahead && fits ? unsettled : others).emplace_back(app, grant);
   }
+  for (const Key& key : others) {
+    if (unsettled.size() >= share.limit) break;
+    unsettled.push_back(key);
+  }
+  return unsettled;
+}
+
+std::vector<GrantRecord> GrantTable::claim_due(const std::vector<DueShare>& shares, WallTime wall, Milliseconds hold,
+                                               BootTime now) {
   std::vector<GrantRecord> claimed;
-  for (const auto& key : keys) {
-    Row& row = rows_.at(key);
-    set_due(key, row, wall + hold);
-    claimed.push_back(view(row, now));
+  for (const DueShare& share : shares) {
+    for (const Key& key : due_of(share, wall)) {
+      Row& row = rows_.at(key);
+      set_due(key, row, wall + hold);
+      claimed.push_back(view(row, now));
+    }
   }
   return claimed;
 }
 
-std::vector<GrantRecord> GrantTable::abandoned(const NodeIdentity& node, std::size_t limit, BootTime now) const {
-  std::vector<GrantRecord> found;
-  for (const auto& key : attempts_) {
-    if (found.size() >= limit) break;
-    const Row& row = rows_.at(key);
-    if (row.lease->until <= now || dead_incarnation(row.lease->node, row.lease->incarnation, node)) {
-      found.push_back(view(row, now));
-    }
+DueOutlook GrantTable::outlook(const AppId& app, WallTime wall, std::size_t count_at_most) const {
+  DueOutlook outlook;
+  const auto status_of = [&](const std::string& grant) { return rows_.at({app.str(), grant}).record.grant.status; };
+  for (auto it = due_.lower_bound({app.str(), WallTime::min(), ""}); it != due_.end(); ++it) {
+    const auto& [owner, due_at, grant] = *it;
+    if (owner != app.view() || (outlook.oldest_due && (due_at > wall || outlook.due == count_at_most))) break;
+    if (status_of(grant) == GrantStatus::revoked) continue;
+    if (!outlook.oldest_due) outlook.oldest_due = due_at;
+    if (due_at <= wall && outlook.due < count_at_most) ++outlook.due;
   }
+  for (auto it = renew_by_.lower_bound({app.str(), WallTime::min(), ""}); it != renew_by_.end(); ++it) {
+    const auto& [owner, renew_by, grant] = *it;
+    if (owner != app.view()) break;
+    const GrantStatus status = status_of(grant);
+    if (status != GrantStatus::active && status != GrantStatus::suspect) continue;
+    outlook.renew_first = renew_by;
+    break;
+  }
+  return outlook;
+}
+
+std::vector<GrantRecord> GrantTable::abandoned(const NodeIdentity& node, std::size_t limit, BootTime now) const {
+  std::vector<const Row*> rows;
+  for (const auto& key : attempts_) {
+    const Row& row = rows_.at(key);
+    const bool dead = dead_incarnation(row.lease->node, row.lease->incarnation, node);
+    if (row.lease->until <= now || dead) rows.push_back(&row);
+  }
+  std::ranges::stable_sort(rows, [](const Row* a, const Row* b) { return a->lease->until > b->lease->until; });
+  rows.resize(std::min(rows.size(), limit));
+  std::vector<GrantRecord> found;
+  for (const Row* row : rows) found.push_back(view(*row, now));
   return found;
 }
 

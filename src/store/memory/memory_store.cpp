@@ -62,8 +62,13 @@ Task<Result<void>> MemoryStore::drop_late(KeptPair pair) {
   co_return Result<void>{};
 }
 
-Task<Result<std::vector<GrantRecord>>> MemoryStore::claim_due(WallTime now, Milliseconds hold, std::size_t limit) {
-  co_return grants_.claim_due(now, hold, limit, clock_.boot());
+Task<Result<std::vector<GrantRecord>>> MemoryStore::claim_due(std::vector<DueShare> shares, WallTime now,
+                                                              Milliseconds hold) {
+  co_return grants_.claim_due(shares, now, hold, clock_.boot());
+}
+
+Task<Result<DueOutlook>> MemoryStore::outlook(AppId app, WallTime now, std::size_t count_at_most) {
+  co_return grants_.outlook(app, now, count_at_most);
 }
 
 Task<Result<std::vector<GrantRecord>>> MemoryStore::abandoned(NodeIdentity node, std::size_t limit) {

@@ -86,8 +86,9 @@ TEST_F(Cost, of_a_look_up_is_flat) {
 }
 
 TEST_F(Cost, of_background_work_does_not_depend_on_what_is_not_due) {
-  costs_few_pages("nothing due", [&] { return claim_due(*connection, {at(999), minutes(1), 100}, now()); });
-  costs_few_pages("a few due", [&] { return claim_due(*connection, {at(1001), hours(10), 2}, now()); });
+  costs_few_pages("nothing due",
+                  [&] { return claim_due(*connection, {{{kApp, 100, 50}}, at(999), minutes(1)}, now()); });
+  costs_few_pages("a few due", [&] { return claim_due(*connection, {{{kApp, 2, 1}}, at(1001), hours(10)}, now()); });
   const NodeIdentity node{NodeId("node"), Incarnation(1)};
   costs_few_pages("abandoned", [&] { return abandoned(*connection, node, 100, now()); });
   costs_few_pages("health", [&] { return health(*connection, {kApp, GrantId("g1")}, at(0)); });

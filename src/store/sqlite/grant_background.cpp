@@ -1,4 +1,6 @@
 // Due work, abandoned attempts, and what an application's refreshes have looked like.
+#include <algorithm>
+
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
 
@@ -7,14 +9,27 @@ namespace {
 
 constexpr std::int64_t kMinutesKept = 24 * 60;
 
-constexpr char kDue[] = "SELECT " KEYFOB_GRANT_COLUMNS
-                        "FROM grants g WHERE g.status <> 'revoked' AND g.due_at <= ? ORDER BY g.due_at LIMIT ?";
+// The conditions on the status are those of the indexes, word for word: that is what makes SQLite use them.
+constexpr char kDue[] =
+    "SELECT " KEYFOB_GRANT_COLUMNS
+    "FROM grants g WHERE g.app_id = ? AND g.status <> 'revoked' AND g.due_at <= ? ORDER BY g.due_at LIMIT ?";
+constexpr char kUnsettled[] =
+    "SELECT " KEYFOB_GRANT_COLUMNS
+    "FROM grants g WHERE g.app_id = ? AND g.status IN ('suspect', 'revoking') AND g.due_at <= ? "
+    "ORDER BY g.due_at LIMIT ?";
 constexpr char kHold[] = "UPDATE grants SET due_at = ? WHERE rowid = ?";
+
+constexpr char kOldestDue[] =
+    "SELECT due_at FROM grants WHERE app_id = ? AND status <> 'revoked' ORDER BY due_at LIMIT 1";
+constexpr char kHowManyDue[] =
+    "SELECT count(*) FROM (SELECT 1 FROM grants WHERE app_id = ? AND status <> 'revoked' AND due_at <= ? LIMIT ?)";
+constexpr char kRenewFirst[] =
+    "SELECT renew_by FROM grants WHERE app_id = ? AND status IN ('active', 'suspect') ORDER BY renew_by LIMIT 1";
 
 constexpr char kAbandoned[] =
     "SELECT " KEYFOB_GRANT_COLUMNS
     "FROM grants g WHERE g.attempt_id IS NOT NULL AND (g.lease_boot <> ? OR g.lease_until_boot_ms <= ? OR "
-    "(g.attempt_node = ? AND g.attempt_incarnation < ?)) LIMIT ?";
+    "(g.attempt_node = ? AND g.attempt_incarnation < ?)) ORDER BY g.lease_until_boot_ms DESC LIMIT ?";
 
 constexpr char kCount[] =
     "INSERT INTO refresh_counts (app_id, minute, node_id, refreshed, last_grant, last_at) VALUES (?, ?, ?, 1, ?, ?) "
@@ -37,23 +52,48 @@ constexpr char kReopen[] =
 
 std::int64_t minute_of(WallTime t) { return std::chrono::floor<minutes>(t.time_since_epoch()).count(); }
 
-}  // namespace
-
-Result<std::vector<GrantRecord>> claim_due(Connection& connection, Claim claim, StoreTime now) {
+/// The rows are read before the first of them is moved: the statement walks the very index that moving changes.
+void claim(Connection& connection, const char* sql, std::size_t limit, const DueShare& share, const Claim& claim,
+           StoreTime now, std::vector<GrantRecord>& claimed) {
+  if (limit == 0) return;
   std::vector<GrantRow> rows;
   {
-    auto query = connection.query(kDue);
-    query.with(claim.wall, claim.limit);
+    auto query = connection.query(sql);
+    query.with(share.app, claim.wall, limit);
     while (query.step()) rows.push_back(read_grant(query, now));
   }
-  std::vector<GrantRecord> claimed;
-  claimed.reserve(rows.size());
   for (auto& row : rows) {
     row.record.grant.due_at = claim.wall + claim.hold;
     connection.query(kHold).with(row.record.grant.due_at, row.rowid).run();
     claimed.push_back(std::move(row.record));
   }
+}
+
+}  // namespace
+
+Result<std::vector<GrantRecord>> claim_due(Connection& connection, const Claim& work, StoreTime now) {
+  std::vector<GrantRecord> claimed;
+  for (const DueShare& share : work.shares) {
+    const std::size_t before = claimed.size();
+    claim(connection, kUnsettled, std::min(share.unsettled, share.limit), share, work, now, claimed);
+    claim(connection, kDue, share.limit - (claimed.size() - before), share, work, now, claimed);
+  }
   return claimed;
+}
+
+Result<DueOutlook> outlook(Connection& connection, const AppId& app, WallTime wall, std::size_t count_at_most) {
+  DueOutlook outlook;
+  {
+    auto query = connection.query(kOldestDue);
+    if (query.with(app).step()) outlook.oldest_due = query.time();
+  }
+  {
+    auto query = connection.query(kHowManyDue);
+    if (query.with(app, wall, count_at_most).step()) outlook.due = static_cast<std::size_t>(query.integer());
+  }
+  auto query = connection.query(kRenewFirst);
+  if (query.with(app).step()) outlook.renew_first = query.time();
+  return outlook;
 }
 
 Result<std::vector<GrantRecord>> abandoned(Connection& connection, const NodeIdentity& node, std::size_t limit,

@@ -35,11 +35,12 @@ Result<std::vector<KeptPair>> late(Connection& connection, const GrantRef& ref, 
 Result<void> drop_late(Connection& connection, const KeptPair& pair);
 
 struct Claim {
+  std::vector<DueShare> shares;
   WallTime wall;
   Milliseconds hold;
-  std::size_t limit;
 };
-Result<std::vector<GrantRecord>> claim_due(Connection& connection, Claim claim, StoreTime now);
+Result<std::vector<GrantRecord>> claim_due(Connection& connection, const Claim& claim, StoreTime now);
+Result<DueOutlook> outlook(Connection& connection, const AppId& app, WallTime wall, std::size_t count_at_most);
 Result<std::vector<GrantRecord>> abandoned(Connection& connection, const NodeIdentity& node, std::size_t limit,
                                            StoreTime now);
 

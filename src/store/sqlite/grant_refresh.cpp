@@ -23,7 +23,8 @@ constexpr char kNextAttempt[] =
 
 constexpr char kStorePair[] =
     "UPDATE grants SET access_sealed = ?, refresh_sealed = ?, access_expires_at = ?, refresh_expires_at = ?, "
-    "generation = ?, status = ?, scope = ?, rotated_at = ?, updated_at = ?, due_at = ?, refused_count = 0, "
+    "generation = ?, status = ?, scope = ?, rotated_at = ?, updated_at = ?, due_at = ?, renew_by = ?, refused_count = "
+    "0, "
     "first_refused_at = NULL, last_refused_at = NULL, refused_certain = 0, refused_after_unknown = 0, "
     "refused_reason = NULL, " KEYFOB_NO_ATTEMPT " WHERE rowid = ?";
 
@@ -83,6 +84,7 @@ void apply(const CommitRequest& request, GrantRecord& record) {
   grant.rotated_at = request.rotated_at;
   grant.updated_at = request.rotated_at;
   grant.due_at = request.due_at;
+  grant.renew_by = request.renew_by;
   grant.refusals = {};
   grant.attempt.reset();
 }
@@ -144,7 +146,7 @@ Result<CommitOutcome> commit(Connection& connection, const CommitRequest& reques
   connection.query(kStorePair)
       .with(row->record.sealed.access, row->record.sealed.refresh, grant.access_expires_at, grant.refresh_expires_at,
             grant.version.generation, to_string(grant.status), grant.scope, grant.rotated_at, grant.updated_at,
-            grant.due_at, row->rowid)
+            grant.due_at, grant.renew_by, row->rowid)
       .run();
   count_success(connection, request);
   return Committed{std::move(row->record)};

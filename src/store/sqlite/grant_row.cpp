@@ -97,6 +97,7 @@ GrantRow read_grant(Query& query, const StoreTime& now) {
   grant.updated_at = query.time();
   grant.rotated_at = query.optional_time();
   grant.due_at = query.time();
+  grant.renew_by = query.time();
   grant.refusals = read_refusals(query);
   grant.attention = read_attention(query);
   grant.attempt = read_attempt(query, now);
@@ -139,7 +140,7 @@ void bind_grant(Query& query, const GrantRecord& record, const GrantTexts& texts
   query.with(grant.app, grant.id, grant.user, grant.provider_user, texts.single_vehicle, grant.single_select,
              texts.vehicles, grant.scope, to_string(grant.status), grant.version.generation, grant.version.epoch,
              grant.access_expires_at, grant.refresh_expires_at, grant.created_at, grant.updated_at, grant.rotated_at,
-             grant.due_at);
+             grant.due_at, grant.renew_by);
   bind_refusals(query, grant.refusals);
   bind_attention(query, grant.attention);
   query.with(record.sealed.access, record.sealed.refresh, record.association_mac);

@@ -159,10 +159,19 @@ Task<Result<void>> SqliteStore::drop_late(KeptPair pair) {
   return submit<Result<void>>(machinery_->writer, std::move(work));
 }
 
-Task<Result<std::vector<GrantRecord>>> SqliteStore::claim_due(WallTime now, Milliseconds hold, std::size_t limit) {
-  const sqlite::Claim claim{now, hold, limit};
-  auto work = [this, claim](Connection& c) { return sqlite::claim_due(c, claim, machinery_->clock.now()); };
+Task<Result<std::vector<GrantRecord>>> SqliteStore::claim_due(std::vector<DueShare> shares, WallTime now,
+                                                              Milliseconds hold) {
+  auto work = [this, claim = sqlite::Claim{std::move(shares), now, hold}](Connection& c) {
+    return sqlite::claim_due(c, claim, machinery_->clock.now());
+  };
   return submit<Result<std::vector<GrantRecord>>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<DueOutlook>> SqliteStore::outlook(AppId app, WallTime now, std::size_t count_at_most) {
+  auto work = [app = std::move(app), now, count_at_most](Connection& c) {
+    return sqlite::outlook(c, app, now, count_at_most);
+  };
+  return submit<Result<DueOutlook>>(machinery_->readers, std::move(work));
 }
 
 Task<Result<std::vector<GrantRecord>>> SqliteStore::abandoned(NodeIdentity node, std::size_t limit) {
