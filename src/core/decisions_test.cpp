@@ -107,14 +107,5 @@ TEST(Freshness, ASuspectWithoutATokenWaitsFiveSecondsBeforeItIsAskedAgain) {
   EXPECT_EQ(decide_serving(grant, kNow, {}), Serving::refused);
 }
 
-TEST(Freshness, KeepAliveIsSpreadAndNeverAfterTheEnd) {
-  const WallTime end = kNow + days(60);
-  const WallTime first = keep_alive_due(kNow, end, days(7), 0);
-  const WallTime last = keep_alive_due(kNow, end, days(7), 1023);
-  EXPECT_EQ(first, end - days(7));
-  EXPECT_LT(last, first - days(5));
-  EXPECT_GE(keep_alive_due(kNow, kNow + seconds(10), days(7), 500), kNow);
-}
-
 }  // namespace
 }  // namespace keyfob

@@ -1,7 +1,5 @@
 #include "core/freshness.hpp"
 
-#include <algorithm>
-
 #include "core/refusal.hpp"
 
 namespace keyfob {
@@ -20,14 +18,6 @@ Serving decide_serving(const Grant& grant, WallTime now, const ServingPolicy& po
   if (left > policy.ahead) return Serving::serve;
   if (left > policy.min_validity) return Serving::serve_and_refresh;
   return left > Milliseconds(0) ? Serving::wait_briefly : Serving::wait;
-}
-
-WallTime keep_alive_due(WallTime now, WallTime refresh_expires_at, Milliseconds keep_alive, std::uint32_t die) {
-  const Milliseconds life = std::max(Milliseconds(0), refresh_expires_at - now);
-  const Milliseconds ahead = std::min(keep_alive, life / 2);
-  const Milliseconds spread = life / 10;
-  const auto jitter = Milliseconds(spread.count() * static_cast<std::int64_t>(die % 1024) / 1024);
-  return std::max(now, refresh_expires_at - ahead - jitter);
 }
 
 }  // namespace keyfob

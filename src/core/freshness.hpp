@@ -22,9 +22,4 @@ enum class Serving : std::uint8_t {
 
 [[nodiscard]] Serving decide_serving(const Grant& grant, WallTime now, const ServingPolicy& policy);
 
-/// When the background looks at a freshly stored pair: `keep_alive` before the refresh token ends, spread over up to a
-/// tenth of its life by `die`, so that a million grants imported at once do not come back at once.
-[[nodiscard]] WallTime keep_alive_due(WallTime now, WallTime refresh_expires_at, Milliseconds keep_alive,
-                                      std::uint32_t die);
-
 }  // namespace keyfob

@@ -13,13 +13,13 @@
 namespace keyfob::engine {
 namespace {
 
+DuePolicy due_policy(const EngineConfig& config) { return {config.always_fresh, config.keep_alive, config.ahead}; }
+
 RefreshPolicy refresh_policy(const EngineConfig& config) {
   RefreshPolicy policy;
   policy.timing.timeout = config.timeout;
   policy.timing.lease = config.lease;
-  policy.keep_alive = config.keep_alive;
-  policy.ahead = config.ahead;
-  policy.always_fresh = config.always_fresh;
+  policy.due = due_policy(config);
   policy.gate = {config.max_in_flight, config.max_rate};
   return policy;
 }
@@ -59,7 +59,7 @@ struct Engine::Parts {
         directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random},
                   std::move(profiles)),
         sealer(directory, ports.random),
-        grants({ports.reader, ports.writer, ports.clock, ports.random, directory, cache}, {config.keep_alive}),
+        grants({ports.reader, ports.writer, ports.clock, ports.random, directory, cache}, due_policy(config)),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
                 config.consent_ttl, config.timeout),
         refresher({ex, ports.reader, ports.refreshes, ports.late_pairs, ports.health, ports.endpoint, ports.provider,

@@ -4,7 +4,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
-#include "core/freshness.hpp"
 #include "vault/sealed_record.hpp"
 
 namespace keyfob::engine {
@@ -251,21 +250,14 @@ void Flight::provider_answered(const TokenAnswer& answer) {
 
 // --- storing ---
 
-WallTime Flight::due_for(const KeptPair& pair) const {
-  const WallTime now = context_.clock.wall();
-  const WallTime keep_alive = keep_alive_due(now, pair.refresh_expires_at, context_.policy.keep_alive, context_.die());
-  if (pair.access_expires_at <= now) return now;
-  if (!context_.policy.always_fresh) return keep_alive;
-  const Milliseconds spread = context_.policy.ahead / 2;
-  return std::min(keep_alive, std::max(now + seconds(1), pair.access_expires_at - context_.policy.ahead -
-                                                             Milliseconds(context_.die() % (spread.count() + 1))));
-}
-
 Task<Flight::Event> Flight::commit(KeptPair pair) {
   CommitRequest request;
   request.pair = pair;
   request.rotated_at = pair.received_at;
-  request.due_at = due_for(pair);
+  const PairLife life{pair.access_expires_at, pair.refresh_expires_at};
+  const DuePlan plan = plan_due(life, context_.policy.due, context_.clock.wall(), context_.die());
+  request.due_at = plan.due_at;
+  request.renew_by = plan.renew_by;
   request.node = context_.node;
   Result<CommitOutcome> outcome = co_await context_.store.commit(std::move(request));
   if (!outcome) {

@@ -52,7 +52,6 @@ class Flight : public std::enable_shared_from_this<Flight> {
   /// The grant was removed meanwhile, perhaps with its application: there is nothing left to refresh for.
   [[nodiscard]] static bool gone(const Error& error) { return error.code == ErrorCode::not_found; }
   [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, WallTime sent_at);
-  [[nodiscard]] WallTime due_for(const KeptPair& pair) const;
   [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;
   void provider_answered(const TokenAnswer& answer);
   void committed(GrantRecord record);

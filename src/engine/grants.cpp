@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/freshness.hpp"
 #include "core/limits.hpp"
 #include "engine/sealer.hpp"
 #include "engine/token_cache.hpp"
@@ -95,7 +94,7 @@ Result<void> validate(const NewGrant& grant) {
   return check_token("refresh_token", grant.pair.refresh.size(), refresh_good);
 }
 
-Grants::Grants(Ports ports, Policy policy) : ports_(ports), policy_(policy) {}
+Grants::Grants(Ports ports, DuePolicy policy) : ports_(ports), policy_(policy) {}
 
 std::uint32_t Grants::die() {
   std::array<std::uint8_t, 4> bytes{};
@@ -137,7 +136,10 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
   grant.rotated_at.reset();
   grant.access_expires_at = now + incoming.expires_in;
   grant.refresh_expires_at = now + incoming.refresh_expires_in.value_or(view->profile->refresh_ttl);
-  grant.due_at = keep_alive_due(now, grant.refresh_expires_at, policy_.keep_alive, die());
+  const PairLife life{grant.access_expires_at, grant.refresh_expires_at, view->profile->refresh_ttl, true};
+  const DuePlan plan = plan_due(life, policy_, now, die());
+  grant.due_at = plan.due_at;
+  grant.renew_by = plan.renew_by;
   if (incoming.provisional) {
     grant.provider_user =
         ProviderUserId(std::string(incoming.single_select ? kProvisionalSingle : kProvisional) + random_id(10));

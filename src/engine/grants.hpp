@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "core/due_plan.hpp"
 #include "core/grant.hpp"
 #include "engine/directory.hpp"
 #include "ports/grant_store.hpp"
@@ -43,10 +44,8 @@ class Grants {
     Directory& directory;
     TokenCache& cache;
   };
-  struct Policy {
-    Milliseconds keep_alive = days(7);
-  };
-  Grants(Ports ports, Policy policy);
+  /// `policy` says when an imported grant is due.
+  Grants(Ports ports, DuePolicy policy);
 
   /// invalid_argument names the field. An import of the same owner replaces the pair under a new epoch and re-opens the
   /// grant.
@@ -68,7 +67,7 @@ class Grants {
   std::uint32_t die();
 
   Ports ports_;
-  Policy policy_;
+  DuePolicy policy_;
 };
 
 /// A grant stored by a consent before the provider said whose it is: its provider_user is a placeholder of ours.

@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "core/due_plan.hpp"
 #include "engine/application_gate.hpp"
 #include "engine/directory.hpp"
 #include "engine/sealer.hpp"
@@ -33,9 +34,7 @@ struct FlightResult {
 
 struct RefreshPolicy {
   RefreshTiming timing{};  ///< timeout and lease; window and late reuse are the profile's
-  Milliseconds keep_alive = days(7);
-  Milliseconds ahead = minutes(5);
-  bool always_fresh = false;
+  DuePolicy due{};
   GateLimits gate{};
 };
 
