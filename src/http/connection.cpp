@@ -51,7 +51,7 @@ void Connection::drive() {
 
 bool Connection::step() {
   if (phase_ == Phase::closed) return false;
-  if (stream_.state() == Stream::State::broken || stream_.hung_up()) {
+  if (!stream_.can_write() || stream_.hung_up()) {
     die();
     return false;
   }

@@ -19,6 +19,26 @@ TEST_F(RelayTest, lets_an_early_answer_through_and_closes) {
   EXPECT_TRUE(socket.at_end());
 }
 
+TEST_F(RelayTest, reads_what_an_origin_said_before_it_stopped_listening) {
+  for (const std::size_t kept : {std::size_t{10}, std::size_t{4'000'000}}) {
+    config_.limits.replay_bytes = kept;
+    ScriptedOrigin origin([](Socket& caller, int) {
+      caller.read_until("\r\n\r\n");
+      caller.write("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
+      // What is unread when it closes makes the kernel reset the connection.
+    });
+    start(origin);
+    Socket socket = client();
+    const std::string body = patterned(3'000'000);
+    auto writer = std::async(std::launch::async, [&] { socket.write(post(body)); });
+    const Message answer = read_message(socket);
+    EXPECT_EQ(answer.status(), 413) << kept;
+    EXPECT_EQ(answer.body, "big");
+    writer.get();
+    server_.reset();
+  }
+}
+
 TEST_F(RelayTest, never_takes_a_cut_body_for_a_whole_one) {
   for (const char* start_of_it : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive5",
                                   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfive5\r\n",

@@ -102,7 +102,8 @@ IoResult Stream::wire_read(std::span<char> into) {
 }
 
 IoResult Stream::read(Buffer& into) {
-  if (state_ != State::open) return {state_ == State::broken ? IoStatus::broken : IoStatus::blocked, 0};
+  if (state_ != State::open && state_ != State::unwritable)
+    return {state_ == State::broken ? IoStatus::broken : IoStatus::blocked, 0};
   const IoResult result = tls_ ? tls_->read(into.space()) : wire_read(into.space());
   into.filled(result.bytes);
   if (result.status == IoStatus::broken) state_ = State::broken;
@@ -170,7 +171,7 @@ bool Stream::send(std::string_view text) {
 }
 
 bool Stream::send(std::span<const iovec> parts) {
-  if (state_ == State::broken || state_ == State::closed) return false;
+  if (!can_write() || state_ == State::closed) return false;
   if (pending() || state_ != State::open) {
     keep(parts, 0);
     return true;
@@ -179,14 +180,14 @@ bool Stream::send(std::span<const iovec> parts) {
   if (total == 0) return true;
   const IoResult result = write_some(parts);
   if (result.status == IoStatus::broken || result.status == IoStatus::end) {
-    state_ = State::broken;
+    state_ = State::unwritable;
     return false;
   }
   if (result.bytes == total) return true;
   keep(parts, result.bytes);
   // Over TLS one call writes one record only: the socket may well take more.
   if (result.status == IoStatus::ok && tls_) flush();
-  return state_ != State::broken;
+  return can_write();
 }
 
 void Stream::keep(std::span<const iovec> parts, std::size_t skip) {
@@ -208,7 +209,7 @@ void Stream::flush() {
     const IoResult result = write_some({&rest, 1});
     if (result.status == IoStatus::blocked) return;
     if (result.status != IoStatus::ok) {
-      state_ = State::broken;
+      state_ = State::unwritable;
       return;
     }
     sent_ += result.bytes;

@@ -27,7 +27,14 @@ class Stream final : private EventLoop::Source, private Wire {
    protected:
     ~Owner() = default;
   };
-  enum class State : std::uint8_t { closed, connecting, handshaking, open, broken };
+  enum class State : std::uint8_t {
+    closed,
+    connecting,
+    handshaking,
+    open,
+    unwritable,  ///< a write failed; what the peer had said before can still be read
+    broken,
+  };
 
   Stream(EventLoop& loop, Owner& owner) : loop_(loop), owner_(owner) {}
   ~Stream() { close(); }
@@ -41,6 +48,7 @@ class Stream final : private EventLoop::Source, private Wire {
   void close();
 
   [[nodiscard]] State state() const { return state_; }
+  [[nodiscard]] bool can_write() const { return state_ != State::unwritable && state_ != State::broken; }
   /// The peer is gone altogether (reset, or both directions closed), not merely done with sending.
   [[nodiscard]] bool hung_up() const { return hung_up_; }
 
@@ -49,7 +57,7 @@ class Stream final : private EventLoop::Source, private Wire {
 
   /// Reads into the buffer's space, which must not be empty.
   [[nodiscard]] IoResult read(Buffer& into);
-  /// Writes what the socket takes and keeps the rest. False: broken.
+  /// Writes what the socket takes and keeps the rest. False: unwritable or broken.
   [[nodiscard]] bool send(std::span<const iovec> parts);
   [[nodiscard]] bool send(std::string_view text);
   /// Whether earlier sends are still kept. Who sees true stops producing until on_stream().
