@@ -42,9 +42,13 @@ ChunkDecoder::State ChunkDecoder::next(char c) {
       left_ = hex_value(c);
       return State::size;
     case State::size: return after_size(c);
-    case State::extension:
-      if (c == '\r') return State::size_line_feed;
-      return is_text(c) && ++extra_ <= kMaxExtensionBytes ? State::extension : State::malformed;
+    case State::extension_start:
+    case State::extension_name:
+    case State::extension_value_start:
+    case State::extension_value:
+    case State::extension_quoted:
+    case State::extension_escaped:
+    case State::extension_end: return in_extension(c);
     case State::size_line_feed:
       if (c != '\n') return State::malformed;
       extra_ = 0;
@@ -52,6 +56,7 @@ ChunkDecoder::State ChunkDecoder::next(char c) {
     case State::data_return: return c == '\r' ? State::data_line_feed : State::malformed;
     case State::data_line_feed: return c == '\n' ? State::size_start : State::malformed;
     case State::trailer_start:
+    case State::trailer_name:
     case State::trailer:
     case State::trailer_line_feed: return in_trailer(c);
     case State::last_line_feed: return c == '\n' ? State::finished : State::malformed;
@@ -61,18 +66,55 @@ ChunkDecoder::State ChunkDecoder::next(char c) {
 
 ChunkDecoder::State ChunkDecoder::after_size(char c) {
   if (c == '\r') return State::size_line_feed;
-  if (c == ';') return State::extension;
+  if (c == ';') return State::extension_start;
   if (!is_in(c, kHexChar)) return State::malformed;
   left_ = left_ * 16 + hex_value(c);
   // Leading zeros do not make a number large, but they make a line long.
   return left_ <= kMaxChunk && ++extra_ < 16 ? State::size : State::malformed;
 }
 
+ChunkDecoder::State ChunkDecoder::after_extension(char c) const {
+  if (c == '\r') return State::size_line_feed;
+  return c == ';' ? State::extension_start : State::malformed;
+}
+
+/// RFC 9112 section 7.1.1, with white space behind the semicolon only.
+ChunkDecoder::State ChunkDecoder::in_extension(char c) {
+  if (c != '\r' && ++extra_ > kMaxExtensionBytes) return State::malformed;
+  const bool token = is_in(c, kTokenChar);
+  switch (state_) {
+    case State::extension_start:
+      if (c == ' ' || c == '\t') return State::extension_start;
+      return token ? State::extension_name : State::malformed;
+    case State::extension_name:
+      if (token) return State::extension_name;
+      return c == '=' ? State::extension_value_start : after_extension(c);
+    case State::extension_value_start:
+      if (c == '"') return State::extension_quoted;
+      return token ? State::extension_value : State::malformed;
+    case State::extension_value: return token ? State::extension_value : after_extension(c);
+    case State::extension_quoted:
+      if (c == '"') return State::extension_end;
+      if (c == '\\') return State::extension_escaped;
+      return is_text(c) ? State::extension_quoted : State::malformed;
+    case State::extension_escaped: return is_text(c) ? State::extension_quoted : State::malformed;
+    default: return after_extension(c);
+  }
+}
+
 ChunkDecoder::State ChunkDecoder::in_trailer(char c) {
   if (++extra_ > kMaxTrailerBytes) return State::malformed;
   if (state_ == State::trailer_line_feed) return c == '\n' ? State::trailer_start : State::malformed;
-  if (c == '\r') return state_ == State::trailer_start ? State::last_line_feed : State::trailer_line_feed;
-  if (state_ == State::trailer_start && !is_in(c, kTokenChar)) return State::malformed;
+  const bool token = is_in(c, kTokenChar);
+  if (state_ == State::trailer_start) {
+    if (c == '\r') return State::last_line_feed;
+    return token ? State::trailer_name : State::malformed;
+  }
+  if (state_ == State::trailer_name) {
+    if (c == ':') return State::trailer;
+    return token ? State::trailer_name : State::malformed;
+  }
+  if (c == '\r') return State::trailer_line_feed;
   return is_text(c) ? State::trailer : State::malformed;
 }
 

@@ -28,12 +28,19 @@ class ChunkDecoder {
   enum class State : std::uint8_t {
     size_start,
     size,
-    extension,
+    extension_start,
+    extension_name,
+    extension_value_start,
+    extension_value,
+    extension_quoted,
+    extension_escaped,
+    extension_end,
     size_line_feed,
     data,
     data_return,
     data_line_feed,
     trailer_start,
+    trailer_name,
     trailer,
     trailer_line_feed,
     last_line_feed,
@@ -42,6 +49,8 @@ class ChunkDecoder {
   };
   [[nodiscard]] State next(char c);
   [[nodiscard]] State after_size(char c);
+  [[nodiscard]] State in_extension(char c);
+  [[nodiscard]] State after_extension(char c) const;
   [[nodiscard]] State in_trailer(char c);
 
   State state_ = State::size_start;
