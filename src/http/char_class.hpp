@@ -59,4 +59,16 @@ inline constexpr std::array<std::uint8_t, 256> kCharClasses = make_char_classes(
   return true;
 }
 
+/// As a header's name reads to a peer that makes variables of names (CGI, WSGI): "_" is "-" there.
+[[nodiscard]] constexpr char fold_name(char c) { return c == '_' ? '-' : to_lower(c); }
+
+/// Equality of header names to any reader; `lower` is lower case already, with "-" only.
+[[nodiscard]] constexpr bool same_name(std::string_view name, std::string_view lower) {
+  if (name.size() != lower.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if (fold_name(name[i]) != lower[i]) return false;
+  }
+  return true;
+}
+
 }  // namespace keyfob::http

@@ -114,6 +114,7 @@ class Connection final : public Exchange, private Stream::Owner, private Deadlin
   [[nodiscard]] bool read_response_body();
   void finish_response();
   [[nodiscard]] bool rechunks() const;
+  [[nodiscard]] bool threatens_body() const;
 
   WorkerCore& worker_;
   Peer peer_;
@@ -147,6 +148,7 @@ class Connection final : public Exchange, private Stream::Owner, private Deadlin
   bool opened_ = false;          ///< the origin is reached: the wait for its response has begun
   bool streaming_ = false;       ///< the body goes on as it comes and is not kept
   bool response_began_ = false;  ///< bytes of a response have arrived
+  unsigned interim_ = 0;         ///< interim responses so far
 };
 
 }  // namespace keyfob::http

@@ -9,6 +9,12 @@
 #include "http/relay_heads.hpp"
 
 namespace keyfob::http {
+namespace {
+
+/// Interim responses before the final one.
+constexpr unsigned kMostInterim = 16;
+
+}  // namespace
 
 void Connection::forward(Origin& origin) {
   if (!may_act()) return;
@@ -50,6 +56,7 @@ bool Connection::reach_origin() {
   request_sent_ = false;
   opened_ = false;
   response_began_ = false;
+  interim_ = 0;
   auto acquired = origin_->acquire(*this, wanted_connection());
   if (!acquired) {
     fail_upstream(acquired.error());
@@ -76,7 +83,7 @@ bool Connection::send_request() {
 
 bool Connection::pump_request() {
   Stream& to = upstream_->stream();
-  while (!to.pending() && !body_->finished()) {
+  while (to.can_write() && !to.pending() && !body_->finished()) {
     if (body_in_->empty()) {
       const IoStatus status = read_more(body_in_);
       if (status == IoStatus::blocked) return true;
@@ -140,12 +147,12 @@ bool Connection::response_head_complete() {
 
 bool Connection::pass_interim() {
   const ResponseHead& head = scratch_->response;
-  if (head.status == 101) {
+  if (head.status == 101 || ++interim_ > kMostInterim) {
     fail_upstream(UpstreamFailure::malformed);
     return false;
   }
-  // 100 answers an Expect that never crossed; the caller has had ours.
-  if (head.status != 100) {
+  // 100 answers an Expect that never crossed; the caller has had ours. No other is worth memory of ours.
+  if (head.status != 100 && !stream_.pending()) {
     HeaderBlock nothing;
     Gather out;
     gather_response(out, {head, nothing, {}, false, worker_.shared().config.private_prefixes});

@@ -84,10 +84,18 @@ bool Connection::read_response_body() {
   return false;
 }
 
+/// RFC 9110 section 15.3.5, RFC 9112 section 6.3: these have no body, but this one speaks of one that may yet come.
+bool Connection::threatens_body() const {
+  const ResponseHead& head = scratch_->response;
+  if (head.status == 304) return head.chunked;
+  return head.status == 204 && (head.chunked || head.content_length.value_or(0) != 0);
+}
+
 void Connection::finish_response() {
   const bool request_over = !streaming_ || body_->finished();
   const bool reusable = request_over && !scratch_->response.close && upstream_->drained() &&
-                        response_->framing() != BodyReader::Framing::until_close && !upstream_->stream().pending();
+                        response_->framing() != BodyReader::Framing::until_close && !upstream_->stream().pending() &&
+                        !threatens_body();
   leave_upstream(reusable);
   if (!request_over) close_after_ = true;
   enter(Phase::finishing, worker_.limits().write);

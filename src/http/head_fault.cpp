@@ -22,6 +22,7 @@ std::string_view to_string(HeadFault fault) {
     case HeadFault::connection: return "malformed Connection";
     case HeadFault::expect: return "Expect other than 100-continue";
     case HeadFault::upgrade: return "upgrades are not supported";
+    case HeadFault::overriding: return "a header that overrides the method or the path";
   }
   return "malformed head";
 }

@@ -40,36 +40,42 @@ const char* find_control(const char* at, const char* end) {
 
 FieldId classify_short(std::string_view name) {
   switch (name.size()) {
-    case 2: return equals_lower(name, "te") ? FieldId::te : FieldId::other;
-    case 4: return equals_lower(name, "host") ? FieldId::host : FieldId::other;
-    case 6: return equals_lower(name, "expect") ? FieldId::expect : FieldId::other;
+    case 2: return same_name(name, "te") ? FieldId::te : FieldId::other;
+    case 4: return same_name(name, "host") ? FieldId::host : FieldId::other;
+    case 6: return same_name(name, "expect") ? FieldId::expect : FieldId::other;
     case 7:
-      if (equals_lower(name, "upgrade")) return FieldId::upgrade;
-      return equals_lower(name, "trailer") ? FieldId::trailer : FieldId::other;
+      if (same_name(name, "upgrade")) return FieldId::upgrade;
+      return same_name(name, "trailer") ? FieldId::trailer : FieldId::other;
+    default: return FieldId::other;
+  }
+}
+
+FieldId classify_long(std::string_view name) {
+  switch (name.size()) {
+    case 10:
+      if (same_name(name, "connection")) return FieldId::connection;
+      return same_name(name, "keep-alive") ? FieldId::keep_alive : FieldId::other;
+    case 13:
+      if (same_name(name, "authorization")) return FieldId::authorization;
+      if (same_name(name, "x-http-method")) return FieldId::overriding;
+      return same_name(name, "x-rewrite-url") ? FieldId::overriding : FieldId::other;
+    case 14:
+      if (same_name(name, "content-length")) return FieldId::content_length;
+      if (same_name(name, "http2-settings")) return FieldId::http2_settings;
+      return same_name(name, "x-original-url") ? FieldId::overriding : FieldId::other;
+    case 17:
+      if (same_name(name, "transfer-encoding")) return FieldId::transfer_encoding;
+      return same_name(name, "x-method-override") ? FieldId::overriding : FieldId::other;
+    case 22: return same_name(name, "x-http-method-override") ? FieldId::overriding : FieldId::other;
     default: return FieldId::other;
   }
 }
 
 FieldId classify(std::string_view name) {
-  switch (name.size()) {
-    case 10:
-      if (equals_lower(name, "connection")) return FieldId::connection;
-      if (equals_lower(name, "keep-alive")) return FieldId::keep_alive;
-      break;
-    case 13:
-      if (equals_lower(name, "authorization")) return FieldId::authorization;
-      break;
-    case 14:
-      if (equals_lower(name, "content-length")) return FieldId::content_length;
-      if (equals_lower(name, "http2-settings")) return FieldId::http2_settings;
-      break;
-    case 17:
-      if (equals_lower(name, "transfer-encoding")) return FieldId::transfer_encoding;
-      break;
-    default: break;
-  }
   if (name.size() < 8) return classify_short(name);
-  return equals_lower(name.substr(0, 6), "proxy-") ? FieldId::proxy : FieldId::other;
+  const FieldId id = classify_long(name);
+  if (id != FieldId::other) return id;
+  return same_name(name.substr(0, 6), "proxy-") ? FieldId::proxy : FieldId::other;
 }
 
 bool is_hop_by_hop(FieldId id) {
@@ -177,7 +183,7 @@ class HeadScan {
   }
 
   ScanResult response(ResponseHead& head) {
-    if (!status_line(head) || !fields() || !meaning()) return outcome();
+    if (!status_line(head) || !fields() || !meaning() || !response_meaning(head)) return outcome();
     return {ScanStatus::complete, HeadFault::none};
   }
 
@@ -190,6 +196,10 @@ class HeadScan {
     if (fault_ != HeadFault::none) return {ScanStatus::refused, fault_};
     if (cut_) return {ScanStatus::refused, HeadFault::too_long};
     return {ScanStatus::incomplete, HeadFault::none};
+  }
+  /// "Content_Length" is another field to us and may be the same to a peer: one of us would be wrong about the end.
+  [[nodiscard]] bool has_underscore(const Field& field) const {
+    return head_.name(field).find('_') != std::string_view::npos;
   }
   [[nodiscard]] std::size_t offset(const char* at) const { return static_cast<std::size_t>(at - begin_); }
   [[nodiscard]] std::uint16_t short_offset(const char* at) const { return static_cast<std::uint16_t>(at - begin_); }
@@ -214,6 +224,7 @@ class HeadScan {
   bool connection_options(std::string_view list);
   bool mark_named(std::string_view name);
   bool request_meaning();
+  bool response_meaning(const ResponseHead& head);
   bool act_on_in_request(const Field& field, std::size_t index);
 
   const HeadLimits& limits_;
@@ -345,10 +356,12 @@ bool HeadScan::act_on(const Field& field) {
   switch (field.id) {
     case FieldId::host: ++hosts_; return request_ == nullptr || is_host(value) || refuse(HeadFault::host);
     case FieldId::content_length:
+      if (has_underscore(field)) return refuse(HeadFault::field_name);
       if (head_.content_length) return refuse(HeadFault::content_length);
       head_.content_length = parse_length(value);
       return head_.content_length.has_value() || refuse(HeadFault::content_length);
     case FieldId::transfer_encoding:
+      if (has_underscore(field)) return refuse(HeadFault::field_name);
       if (head_.chunked || !equals_lower(value, "chunked")) return refuse(HeadFault::transfer_encoding);
       if (begin_[7] == '0' && request_ == nullptr) return refuse(HeadFault::transfer_encoding);
       head_.chunked = true;
@@ -356,6 +369,7 @@ bool HeadScan::act_on(const Field& field) {
     case FieldId::connection: return connection_options(value);
     case FieldId::expect:
     case FieldId::upgrade:
+    case FieldId::overriding:
     case FieldId::authorization:
       return request_ == nullptr || act_on_in_request(field, static_cast<std::size_t>(&field - head_.fields_.data()));
     default: return true;
@@ -369,6 +383,8 @@ bool HeadScan::act_on_in_request(const Field& field, std::size_t index) {
     request_->expect_continue = true;
   } else if (field.id == FieldId::upgrade) {
     if (!equals_lower(value, "h2c")) return refuse(HeadFault::upgrade);
+  } else if (field.id == FieldId::overriding) {
+    return refuse(HeadFault::overriding);
   } else {
     if (request_->authorization_ != kMaxFields) return refuse(HeadFault::field_name);
     request_->authorization_ = index;
@@ -404,6 +420,13 @@ bool HeadScan::mark_named(std::string_view name) {
 }
 
 bool HeadScan::request_meaning() { return hosts_ == 1 || refuse(HeadFault::host); }
+
+/// RFC 9110 section 8.6 and RFC 9112 section 6.1: an interim response has no framing. "Content-Length: 0" is said by
+/// some and harmless.
+bool HeadScan::response_meaning(const ResponseHead& head) {
+  const bool framed = head.chunked || head.content_length.value_or(0) != 0;
+  return head.status >= 200 || !framed || refuse(HeadFault::conflicting_framing);
+}
 
 bool is_idempotent(Method method) {
   switch (method) {

@@ -6,8 +6,9 @@
 // bare LF or CR, control bytes, obs-fold, space before the colon, leading empty lines, any version but HTTP/1.1
 // (requests; responses may be HTTP/1.0), absolute-, authority- and asterisk-form targets, CONNECT and TRACE, a missing,
 // repeated or malformed Host, Content-Length that is repeated, a list or beyond 2^53, Transfer-Encoding other than
-// exactly "chunked", both of them together, a Connection that names a field the message depends on, Expect other than
-// 100-continue, Upgrade to anything but h2c (which is ignored).
+// exactly "chunked", both of them together or either spelled with an underscore, a Connection that names a field the
+// message depends on, Expect other than 100-continue, Upgrade to anything but h2c (which is ignored), fields by which a
+// peer may take another method or path than the request line's, framing on an interim response.
 
 #include <array>
 #include <cstddef>
@@ -38,6 +39,7 @@ enum class FieldId : std::uint8_t {
   http2_settings,
   expect,
   authorization,
+  overriding,  ///< X-HTTP-Method-Override, X-Original-URL and their like
 };
 
 /// One header line as offsets into the head: name at begin, value, end behind the CRLF.
@@ -78,6 +80,7 @@ enum class HeadFault : std::uint8_t {
   connection,
   expect,
   upgrade,
+  overriding,
 };
 [[nodiscard]] std::string_view to_string(HeadFault fault);  ///< a few words for the error body
 [[nodiscard]] int status_of(HeadFault fault);               ///< 400, 417, 431 or 505

@@ -219,6 +219,16 @@ TEST(ScanRequest, refuses_upgrades_strange_expectations_and_a_second_credential)
   EXPECT_EQ(fault_of(with_line("Authorization: Bearer a\r\nAuthorization: Bearer b")), HeadFault::field_name);
 }
 
+TEST(ScanRequest, refuses_what_another_reader_could_take_for_another_request) {
+  for (const char* line : {"X-HTTP-Method-Override: DELETE", "X_HTTP_Method_Override: DELETE", "x-method-override: PUT",
+                           "X-HTTP-Method: PUT", "X-Original-URL: /x", "X-Rewrite-Url: /x"}) {
+    EXPECT_EQ(fault_of(with_line(line)), HeadFault::overriding) << line;
+  }
+  EXPECT_EQ(fault_of(with_line("Content_Length: 1")), HeadFault::field_name);
+  EXPECT_EQ(fault_of(with_line("Transfer_Encoding: chunked")), HeadFault::field_name);
+  EXPECT_EQ(fault_of(with_line("X-Original-URI: /x\r\nX_Any: thing")), HeadFault::none);
+}
+
 TEST(ScanRequest, refuses_what_is_too_long_as_soon_as_it_is) {
   RequestHead head;
   const std::string long_value = with_line("X: " + std::string(kMaxHeadBytes, 'a'));
@@ -280,6 +290,12 @@ TEST(ScanResponse, refuses_what_is_not_strict) {
         "HTTP/1.1 200 O\x01K\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: content-length\r\nContent-Length: 1\r\n\r\n"}) {
     EXPECT_NE(response_fault_of(text), HeadFault::none) << text;
   }
+}
+
+TEST(ScanResponse, refuses_framing_of_an_interim_response) {
+  EXPECT_EQ(response_fault_of("HTTP/1.1 103 Early\r\nContent-Length: 1\r\n\r\n"), HeadFault::conflicting_framing);
+  EXPECT_EQ(response_fault_of("HTTP/1.1 100 C\r\nTransfer-Encoding: chunked\r\n\r\n"), HeadFault::conflicting_framing);
+  EXPECT_EQ(response_fault_of("HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n"), HeadFault::none);
 }
 
 TEST(FieldRules, know_tokens_and_values) {

@@ -1,8 +1,10 @@
 #include "http/header_block.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.hpp"
+#include "http/char_class.hpp"
 #include "http/head_scanner.hpp"
 #include "http/message.hpp"
 
@@ -33,7 +35,9 @@ bool HeaderBlock::add(std::string_view name, std::string_view prefix, std::strin
 bool HeaderBlock::has(std::string_view name) const {
   for (std::size_t i = 0; i < count_; ++i) {
     const Line& line = lines_[i];
-    if (line.name_size == name.size() && equal_no_case({data_.data() + line.begin, line.name_size}, name)) return true;
+    const std::string_view own(data_.data() + line.begin, line.name_size);
+    const auto same = [](char a, char b) { return fold_name(a) == fold_name(b); };
+    if (std::equal(own.begin(), own.end(), name.begin(), name.end(), same)) return true;
   }
   return false;
 }

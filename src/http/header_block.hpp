@@ -23,6 +23,7 @@ class HeaderBlock {
   /// value holds a control byte (RFC 9110 section 5.5).
   [[nodiscard]] bool add(std::string_view name, std::string_view value) { return add(name, {}, value); }
   [[nodiscard]] bool add(std::string_view name, std::string_view prefix, std::string_view value);
+  /// Whether a line's name reads as this one to any peer: without case, "_" as "-".
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] std::string_view lines() const { return {data_.data(), size_}; }
   [[nodiscard]] bool empty() const { return size_ == 0; }

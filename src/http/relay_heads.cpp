@@ -7,7 +7,7 @@ namespace {
 
 bool is_private(std::string_view name, const std::vector<std::string>& prefixes) {
   for (const std::string& prefix : prefixes) {
-    if (name.size() >= prefix.size() && equals_lower(name.substr(0, prefix.size()), prefix)) return true;
+    if (name.size() >= prefix.size() && same_name(name.substr(0, prefix.size()), prefix)) return true;
   }
   return false;
 }
@@ -43,7 +43,8 @@ void gather_response(Gather& out, const PassedResponse& response) {
     out.add(start.substr(8));
   }
   for (const Field& field : head.fields()) {
-    if (field.id == FieldId::content_length && (!response.framing.empty() || head.status == 204)) continue;
+    const bool bodiless = head.status < 200 || head.status == 204;
+    if (field.id == FieldId::content_length && (!response.framing.empty() || bodiless)) continue;
     if (crosses(head, field, response.add, response.private_prefixes)) out.add(head.bytes(field.begin, field.end));
   }
   out.add(response.add.lines());
