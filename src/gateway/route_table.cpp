@@ -9,7 +9,7 @@ namespace {
 
 using Kind = PatternSegment::Kind;
 
-enum class ByteClass : std::uint8_t { bad, plain, slash, percent };
+enum class ByteClass : std::uint8_t { bad, plain, slash, percent, semicolon };
 
 constexpr bool is_unreserved(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
@@ -20,10 +20,11 @@ constexpr std::array<ByteClass, 256> kClasses = [] {
   std::array<ByteClass, 256> classes{};
   for (unsigned c = 0; c < 256; ++c) {
     const bool plain = is_unreserved(static_cast<unsigned char>(c)) ||
-                       std::string_view("!$&'()*+,;=:@").find(static_cast<char>(c)) != std::string_view::npos;
+                       std::string_view("!$&'()*+,=:@").find(static_cast<char>(c)) != std::string_view::npos;
     classes[c] = plain      ? ByteClass::plain
                  : c == '/' ? ByteClass::slash
                  : c == '%' ? ByteClass::percent
+                 : c == ';' ? ByteClass::semicolon
                             : ByteClass::bad;
   }
   return classes;
@@ -63,7 +64,11 @@ bool equal_no_case(std::string_view a, std::string_view b) noexcept {
   return true;
 }
 
-bool has_percent(std::string_view text) noexcept { return text.find('%') != std::string_view::npos; }
+/// What others may read otherwise than we do; no id of a vehicle or a user has it.
+bool is_ambiguous(std::string_view text) noexcept { return text.find_first_of("%;") != std::string_view::npos; }
+
+/// Some readers drop what follows a semicolon (RFC 3986 section 3.3).
+std::string_view without_parameters(std::string_view segment) noexcept { return segment.substr(0, segment.find(';')); }
 
 enum class Case : std::uint8_t { exact, ignored };
 
@@ -75,7 +80,7 @@ bool fits(const std::vector<PatternSegment>& pattern, const PathSegments& path) 
   for (std::size_t i = 0; i < fixed; ++i) {
     if (pattern[i].kind != Kind::literal) continue;
     const std::string_view text = pattern[i].text;
-    const bool same = Comparison == Case::exact ? text == path[i] : equal_no_case(text, path[i]);
+    const bool same = Comparison == Case::exact ? text == path[i] : equal_no_case(text, path.bare(i));
     if (!same) return false;
   }
   return true;
@@ -87,7 +92,7 @@ RouteMatch captured(const std::vector<PatternSegment>& pattern, const PathSegmen
     if (pattern[i].kind == Kind::vehicle) match.vehicle = path[i];
     if (pattern[i].kind == Kind::user) match.user = path[i];
   }
-  if (has_percent(match.vehicle) || has_percent(match.user)) return {.outcome = RouteOutcome::bad_path};
+  if (is_ambiguous(match.vehicle) || is_ambiguous(match.user)) return {.outcome = RouteOutcome::bad_path};
   return match;
 }
 
@@ -102,13 +107,19 @@ Result<std::optional<bool>> needs_v3(const RouteRule& rule) {
 
 bool PathSegments::push(const char* begin, const char* end) noexcept {
   const std::string_view segment(begin, static_cast<std::size_t>(end - begin));
-  if (segment.empty() || segment == "." || segment == ".." || size_ == kMost) return false;
+  const std::string_view bare = has_parameters_ ? without_parameters(segment) : segment;
+  if (bare.empty() || bare == "." || bare == ".." || size_ == kMost) return false;
   segments_[size_++] = {segment.data(), segment.size()};
   return true;
 }
 
+std::string_view PathSegments::bare(std::size_t i) const noexcept {
+  return has_parameters_ ? without_parameters((*this)[i]) : (*this)[i];
+}
+
 bool PathSegments::split(std::string_view path) noexcept {
   size_ = 0;
+  has_parameters_ = false;
   if (path.empty() || path.front() != '/') return false;
   const char* const end = path.data() + path.size();
   const char* begin = path.data() + 1;
@@ -119,6 +130,8 @@ bool PathSegments::split(std::string_view path) noexcept {
     if (what == ByteClass::slash) {
       good = push(begin, at);
       begin = at + 1;
+    } else if (what == ByteClass::semicolon) {
+      has_parameters_ = true;
     } else {
       good = what == ByteClass::percent && is_harmless_encoding(at, end);
     }
@@ -175,7 +188,7 @@ RouteMatch RouteTable::match(std::string_view method, std::string_view path,
                              RouteConditions conditions) const noexcept {
   PathSegments segments;
   if (!segments.split(path)) return {.outcome = RouteOutcome::bad_path};
-  const std::string_view first = segments.size() == 0 ? std::string_view() : segments[0];
+  const std::string_view first = segments.size() == 0 ? std::string_view() : segments.bare(0);
   for (const Entry& entry : entries_for(first)) {
     if (!fits<Case::ignored>(entry.segments, segments) || !admits(entry, method, conditions)) continue;
     RouteMatch match = captured(entry.segments, segments);

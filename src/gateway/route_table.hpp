@@ -38,9 +38,9 @@ struct RouteMatch {
 /// A path cut into segments, checked. No allocation, never throws, reads nothing outside the view.
 ///
 /// Bad is: no leading slash, an empty segment (one trailing slash is insignificant), a dot segment (also encoded),
-/// bytes outside RFC 3986 pchar, a malformed percent-encoding, one of an unreserved character ("%61pplication" would be
-/// routed as one thing here and as another by the provider), of a slash, a backslash, a percent sign or a control byte,
-/// a query or fragment, more than 32 segments.
+/// either of these with path parameters ("..;a"), bytes outside RFC 3986 pchar, a malformed percent-encoding, one of an
+/// unreserved character ("%61pplication" would be routed as one thing here and as another by the provider), of a slash,
+/// a backslash, a percent sign or a control byte, a query or fragment, more than 32 segments.
 class PathSegments {
  public:
   static constexpr std::size_t kMost = 32;
@@ -51,6 +51,8 @@ class PathSegments {
   [[nodiscard]] std::string_view operator[](std::size_t i) const noexcept {
     return {segments_[i].data, segments_[i].size};
   }
+  /// Without path parameters.
+  [[nodiscard]] std::string_view bare(std::size_t i) const noexcept;
 
  private:
   /// Left uninitialised on purpose: clearing 32 views costs more than most paths take to cut.
@@ -61,6 +63,7 @@ class PathSegments {
   [[nodiscard]] bool push(const char* begin, const char* end) noexcept;
 
   std::size_t size_ = 0;
+  bool has_parameters_ = false;
   Slice segments_[kMost];
 };
 
@@ -71,8 +74,9 @@ class RouteTable {
   [[nodiscard]] static Result<RouteTable> compile(std::span<const RouteRule> rules);
 
   /// The first rule, in the order given, whose path, method and condition fit. `path` has no query. Literal segments
-  /// compare without case, since a provider may do so and would otherwise see a stricter route than we did. A captured
-  /// id may not contain '%': ids are forwarded as they were checked, never decoded (bad_path).
+  /// compare without case and without path parameters (";a=b"), since a provider may do so and would otherwise see a
+  /// stricter route than we did. A captured id may contain neither '%' nor ';': ids are forwarded as they were checked,
+  /// never decoded or cut (bad_path).
   /// A few dozen nanoseconds; no allocation.
   [[nodiscard]] RouteMatch match(std::string_view method, std::string_view path,
                                  RouteConditions conditions) const noexcept;

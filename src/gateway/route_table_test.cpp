@@ -138,6 +138,20 @@ TEST(RouteTableTest, AnEncodedIdIsRefusedNotDecodedAndNotRoutedElsewhere) {
   EXPECT_EQ(get(table, "/v2.0/vehicles/v1/a%20b").outcome, RouteOutcome::matched);
 }
 
+TEST(RouteTableTest, PathParametersHideNothing) {
+  const RouteTable table = smartcar();
+  const RouteMatch match = table.match("DELETE", "/v2.0;a/vehicles;b=c/v1/application;d", {});
+  ASSERT_EQ(match.outcome, RouteOutcome::matched);
+  EXPECT_EQ(match.rule->permission, "grant:revoke") << "a reader that drops parameters would revoke";
+  EXPECT_EQ(match.vehicle, "v1");
+  EXPECT_EQ(get(table, "/v2.0/vehicles/v1;a/odometer").outcome, RouteOutcome::bad_path);
+  for (const char* path : {"/v2.0/vehicles/v1/..;/v2", "/v2.0/vehicles/v1/.;a", "/v2.0/vehicles/v1/;a/b", "/;"}) {
+    EXPECT_EQ(get(table, path).outcome, RouteOutcome::bad_path) << path;
+  }
+  const auto limits = RouteLimits::compile(std::vector<std::string>{"GET /v2.0/vehicles/*/odometer"});
+  EXPECT_FALSE(limits->allows("GET", "/v2.0/vehicles/v1/odometer;a"));
+}
+
 TEST(RouteTableTest, PathsOfMoreThan32SegmentsAreBad) {
   const RouteTable table = compiled({{.match = "/**", .origin = "https://a.example"}});
   std::string path;
