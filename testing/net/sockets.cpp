@@ -160,10 +160,14 @@ std::string Message::header(std::string_view name) const {
   return {};
 }
 
-Message read_message(Socket& socket, bool to_head) {
+Message read_head(Socket& socket) {
   Message message;
   message.raw_head = socket.read_until("\r\n\r\n");
   parse_head(message);
+  return message;
+}
+
+void read_body(Socket& socket, Message& message, bool to_head) {
   const bool response = message.start_line.starts_with("HTTP/");
   const int status = response ? message.status() : 0;
   if (to_head || (response && (status < 200 || status == 204 || status == 304))) {
@@ -180,6 +184,11 @@ Message read_message(Socket& socket, bool to_head) {
   } else {
     message.whole = message.raw_head.ends_with("\r\n\r\n");
   }
+}
+
+Message read_message(Socket& socket, bool to_head) {
+  Message message = read_head(socket);
+  read_body(socket, message, to_head);
   return message;
 }
 

@@ -59,6 +59,9 @@ struct Message {
 };
 /// Reads one message; for responses to HEAD say so.
 Message read_message(Socket& socket, bool to_head = false);
+/// The same in two steps.
+Message read_head(Socket& socket);
+void read_body(Socket& socket, Message& message, bool to_head = false);
 
 /// Listens on a free port of 127.0.0.1; each connection runs `script` on a thread of its own.
 class ScriptedOrigin {
