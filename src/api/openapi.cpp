@@ -46,6 +46,20 @@ json::object operation(const Endpoint& endpoint) {
   return out;
 }
 
+/// Answered by the gateway before a request reaches this API, and only there.
+json::object authz_operation() {
+  json::array headers;
+  for (const char* name : {"X-Original-Method", "X-Original-URI"}) headers.emplace_back(parameter(name, "header"));
+  return {{"summary",
+           "Whether another gateway may make a call, and with which headers (nginx auth_request, Envoy ext_authz)"},
+          {"parameters", std::move(headers)},
+          {"responses",
+           {{"200", {{"description", "Make it, with the Authorization and further headers of this answer"}}},
+            {"401", {{"description", "The caller is unknown"}}},
+            {"403", {{"description", "Anything else; the header Keyfob-Error has the code"}}}}},
+          {"x-permission", to_string(Permission::token_read)}};
+}
+
 json::object components() {
   const json::object text = {{"type", "string"}};
   const json::object problem = {{"type", "object"},
@@ -77,6 +91,7 @@ std::string openapi_json(std::string_view version) {
     auto [path, added] = paths.emplace(endpoint.path, json::object());
     path->value().as_object()[lower(endpoint.method)] = operation(endpoint);
   }
+  paths["/v1/authz"] = json::object{{"get", authz_operation()}};
   const json::array needs_key = {json::object{{"apiKey", json::array()}}};
   return json::serialize(json::object{{"openapi", "3.1.0"},
                                       {"info", {{"title", "Keyfob"}, {"version", version}}},

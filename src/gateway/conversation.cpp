@@ -20,10 +20,19 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
   answered_ = GatewayProblem::none;
   const std::string_view path = exchange.request().path();
-  if (thread_.options.is_api && thread_.options.is_api(path)) return serve_api(exchange);
+  if (thread_.options.is_api && thread_.options.is_api(path)) {
+    verdict_ = is_authz(path);
+    return verdict_ ? decide(exchange, wanted_by(exchange.request())) : serve_api(exchange);
+  }
+  verdict_ = false;
+  decide(exchange, Wanted{exchange.request().method_name(), path});
+}
+
+void GatewayConversation::decide(http::Exchange& exchange, const std::optional<Wanted>& wanted) {
+  wanted_ = wanted.value_or(Wanted{});
   if (!identify(exchange)) return;
   read_user_header(exchange.request());
-  act(exchange, passage_.begin(facts(exchange.request())));
+  act(exchange, passage_.begin(facts()));
 }
 
 void GatewayConversation::serve_api(http::Exchange& exchange) {
@@ -42,8 +51,7 @@ bool GatewayConversation::identify(http::Exchange& exchange) {
   }
   caller_ = *admitted;
   if (memo_.provider() != nullptr) {
-    route_ =
-        memo_.provider()->table.match(head.method_name(), head.path(), {.v3_credentials = caller_->v3_credentials});
+    route_ = memo_.provider()->table.match(wanted_.method, wanted_.path, {.v3_credentials = caller_->v3_credentials});
   }
   if (route_.outcome == RouteOutcome::matched) return true;
   const bool bad = route_.outcome == RouteOutcome::bad_path;
@@ -65,14 +73,15 @@ bool GatewayConversation::is_about_somebody() const {
          memo_.provider()->routes[route_.index].injects_provider_user;
 }
 
-PassageFacts GatewayConversation::facts(const http::RequestHead& head) const {
+PassageFacts GatewayConversation::facts() const {
   const RoutePlan& plan = memo_.provider()->routes[route_.index];
   return {
       .credential = route_.rule->credential,
       .needs_user = route_.rule->needs_user,
       .injects_provider_user = plan.injects_provider_user,
-      .permitted = plan.permission && caller_->permissions.has(*plan.permission),
-      .route_allowed = memo_.allows(head.method_name(), head.path()),
+      .permitted = plan.permission && caller_->permissions.has(*plan.permission) &&
+                   (!verdict_ || caller_->permissions.has(Permission::token_read)),
+      .route_allowed = memo_.allows(wanted_.method, wanted_.path),
       .limited_to_users = !caller_->users.empty(),
       .user_header_is_sound = user_header_is_sound_,
       .names_user = !named_user_.empty(),
@@ -174,7 +183,19 @@ void GatewayConversation::send(http::Exchange& exchange) {
   if (!inject_names(exchange.inject(), plan, has_grant_ ? names : SubjectNames{.vehicle = route_.vehicle})) {
     return problem(exchange, GatewayProblem::record_damaged);
   }
+  if (verdict_) return allow(exchange);
   exchange.forward(thread_.origins.of(*memo_.provider(), route_.index));
+}
+
+void GatewayConversation::allow(http::Exchange& exchange) {
+  http::HeaderBlock& headers = exchange.inject();
+  bool fits = headers.add("Keyfob-Origin", route_.rule->origin) && headers.add("Cache-Control", "no-store");
+  if (has_grant_) fits = headers.add("Keyfob-Grant", grant_.id.view()) && fits;
+  if (refreshed_) fits = headers.add("Keyfob-Refreshed", "1") && fits;
+  if (!fits) return problem(exchange, GatewayProblem::internal);
+  if (thread_.ports.metrics != nullptr) thread_.ports.metrics->count("keyfob_gateway_authz_allowed_total", {});
+  exchange.respond(http::Answer{.status = 200, .headers = headers.lines()});
+  headers.clear();
 }
 
 void GatewayConversation::on_response(http::Exchange& exchange, const http::ResponseHead& head) {
@@ -206,7 +227,7 @@ void GatewayConversation::on_failure(http::Exchange& exchange, http::UpstreamFai
 void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details) {
   answered_ = problem;
   exchange.inject().clear();
-  exchange.respond(to_response(problem, details));
+  exchange.respond(verdict_ ? to_verdict(problem, details) : to_response(problem, details));
 }
 
 void GatewayConversation::on_end(const http::Outcome& outcome) {

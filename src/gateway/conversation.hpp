@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "gateway/authz.hpp"
 #include "gateway/caller_memo.hpp"
 #include "gateway/credential.hpp"
 #include "gateway/gateway.hpp"
@@ -47,10 +48,11 @@ class GatewayConversation final : public http::Conversation {
   };
 
   void serve_api(http::Exchange& exchange);
+  void decide(http::Exchange& exchange, const std::optional<Wanted>& wanted);
   [[nodiscard]] bool identify(http::Exchange& exchange);
   void read_user_header(const http::RequestHead& head);
   [[nodiscard]] bool is_about_somebody() const;
-  [[nodiscard]] PassageFacts facts(const http::RequestHead& head) const;
+  [[nodiscard]] PassageFacts facts() const;
   void act(http::Exchange& exchange, Passage::Act next);
   void find_token(http::Exchange& exchange);
   void token_answered(http::Exchange& exchange, TokenAnswered answer);
@@ -64,6 +66,7 @@ class GatewayConversation final : public http::Conversation {
   [[nodiscard]] GrantFit fit_of(const SubjectNames& grant) const;
   [[nodiscard]] GrantRef used_ref() const;
   void send(http::Exchange& exchange);
+  void allow(http::Exchange& exchange);
   void pass(http::Exchange& exchange);
   void problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details = {});
 
@@ -72,6 +75,8 @@ class GatewayConversation final : public http::Conversation {
 
   // The present request.
   const Admission* caller_ = nullptr;
+  Wanted wanted_{};
+  bool verdict_ = false;  ///< another gateway makes the call and wants to know: answer, do not forward
   RouteMatch route_{};
   std::string_view named_user_{};
   bool user_header_is_sound_ = true;

@@ -186,7 +186,7 @@ class GatewayTest : public ::testing::Test {
   void start() {
     GatewayOptions options;
     options.profiles = {acme()};
-    options.is_api = [](std::string_view path) { return path == "/v1/token"; };
+    options.is_api = [](std::string_view path) { return path.starts_with("/v1/"); };
     options.api = [](http::Request request) -> boost::asio::awaitable<http::Response> {
       co_return http::Response{.body = "api " + request.target};
     };

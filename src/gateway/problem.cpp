@@ -61,9 +61,11 @@ GatewayProblem problem_of(TokenProblem problem) {
   return GatewayProblem::internal;
 }
 
-http::Response to_response(GatewayProblem problem, const ProblemDetails& details) {
+namespace {
+
+http::Response answer_with(int status, GatewayProblem problem, const ProblemDetails& details) {
   const Row& row = row_of(problem);
-  http::Problem out{.status = row.status, .code = row.code, .detail = details.detail};
+  http::Problem out{.status = status, .code = row.code, .detail = details.detail};
   if (out.detail.empty()) out.detail = row.detail;
   if (row.status == 429 || row.status == 503) {
     out.retry_after = details.retry_after.count() > 0 ? details.retry_after : kRetryAfter;
@@ -78,6 +80,16 @@ http::Response to_response(GatewayProblem problem, const ProblemDetails& details
   http::Response response = http::problem_response(out, kErrorHeader);
   if (row.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"keyfob\""});
   return response;
+}
+
+}  // namespace
+
+http::Response to_response(GatewayProblem problem, const ProblemDetails& details) {
+  return answer_with(status_of(problem), problem, details);
+}
+
+http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details) {
+  return answer_with(status_of(problem) == 401 ? 401 : 403, problem, details);
 }
 
 }  // namespace keyfob::gateway

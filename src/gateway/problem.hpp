@@ -55,5 +55,8 @@ struct ProblemDetails {
 
 /// application/problem+json with Keyfob-Error; 401 with WWW-Authenticate, 429 and 503 with Retry-After.
 [[nodiscard]] http::Response to_response(GatewayProblem problem, const ProblemDetails& details);
+/// The same to another gateway that asked for a verdict: 401 when the caller is unknown, else 403, because nginx takes
+/// any other status for a failure of its own. Code and header say what it really is.
+[[nodiscard]] http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details);
 
 }  // namespace keyfob::gateway

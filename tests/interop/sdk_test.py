@@ -3,8 +3,11 @@ simulator by itself. What a program that uses the SDK sees must not tell the two
 
 import hashlib
 import os
+import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 import unittest
 
 from partners import PACKAGES, ROOT, Sdk, SdkError, harness
@@ -178,9 +181,10 @@ class Directly(Calls, unittest.TestCase):
     """The simulator by itself, as a team would use it in its own tests: real tokens, the vendor's credentials."""
 
     def prepare(self):
-        self.world = harness.World()
-        self.addCleanup(self.world.close)
-        self.sim = self.world.sim
+        directory = pathlib.Path(tempfile.mkdtemp(prefix="keyfob-sim-"))
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        self.sim = harness.Sim(directory)
+        self.addCleanup(self.sim.kill)
         self.sdk = Sdk(self, self.sim.origin)
         self.pair = self.sim.issue(client_id=harness.CLIENT_ID)
         self.token = self.account = self.pair["access_token"]
