@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "postgres_fixture.hpp"
 #include "store/memory/memory_store.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
@@ -33,6 +34,28 @@ class SqliteUnderTest final : public StoreUnderTest {
   TempFolder folder_;
   ManualClock clock_;
   std::unique_ptr<SqliteStore> store_;
+};
+
+class PostgresUnderTest final : public StoreUnderTest {
+ public:
+  explicit PostgresUnderTest(bool own_backend) {
+    schema_.empty();
+    PostgresOptions options;
+    options.create = true;
+    options.own_backend = own_backend;
+    store_ = PostgresStore::open(schema_.url(), options).value();
+    use(*store_);
+  }
+  void advance(Milliseconds d) override { schema_.advance(d); }
+
+ private:
+  static PostgresSchema& shared_schema() {
+    static PostgresSchema schema;
+    return schema;
+  }
+
+  PostgresSchema& schema_ = shared_schema();
+  std::unique_ptr<PostgresStore> store_;
 };
 
 GrantRecord a_grant(const std::string& id, const std::string& user) {
@@ -67,7 +90,9 @@ TempFolder::~TempFolder() {
 
 std::vector<StoreFactory> store_factories() {
   return {{"memory", [] { return std::make_unique<MemoryUnderTest>(); }},
-          {"sqlite", [] { return std::make_unique<SqliteUnderTest>(); }}};
+          {"sqlite", [] { return std::make_unique<SqliteUnderTest>(); }},
+          {"postgres", [] { return std::make_unique<PostgresUnderTest>(true); }},
+          {"postgres_behind_a_pooler", [] { return std::make_unique<PostgresUnderTest>(false); }}};
 }
 
 GrantRecord account_grant(const std::string& id, const std::string& user) {

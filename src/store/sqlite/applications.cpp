@@ -1,5 +1,5 @@
+#include "base/text_list.hpp"
 #include "store/sqlite/directory_queries.hpp"
-#include "store/sqlite/text_list.hpp"
 
 namespace keyfob::sqlite {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "store/sqlite/text_list.hpp"
+#include "base/text_list.hpp"
 
 namespace keyfob::sqlite {
 namespace {

@@ -1,9 +1,9 @@
 // Import and consent, removal, late pairs.
 #include <algorithm>
 
+#include "base/text_list.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
-#include "store/sqlite/text_list.hpp"
 
 namespace keyfob::sqlite {
 namespace {

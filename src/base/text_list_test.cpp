@@ -1,8 +1,8 @@
-#include "store/sqlite/text_list.hpp"
+#include "base/text_list.hpp"
 
 #include <gtest/gtest.h>
 
-namespace keyfob::sqlite {
+namespace keyfob {
 namespace {
 
 using Texts = std::vector<std::string>;
@@ -21,4 +21,4 @@ TEST(TextList, anything_else_is_no_list) {
 }
 
 }  // namespace
-}  // namespace keyfob::sqlite
+}  // namespace keyfob

@@ -1,8 +1,8 @@
-#include "store/sqlite/text_list.hpp"
+#include "base/text_list.hpp"
 
 #include <charconv>
 
-namespace keyfob::sqlite {
+namespace keyfob {
 
 void append_netstring(std::string& list, std::string_view text) {
   list += std::to_string(text.size());
@@ -24,4 +24,4 @@ std::optional<std::vector<std::string>> split_netstrings(std::string_view list) 
   return texts;
 }
 
-}  // namespace keyfob::sqlite
+}  // namespace keyfob

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace keyfob::sqlite {
+namespace keyfob {
 
 void append_netstring(std::string& list, std::string_view text);
 /// Empty when `list` is not a sequence of netstrings.
@@ -19,4 +19,4 @@ template <class Texts>
   return list;
 }
 
-}  // namespace keyfob::sqlite
+}  // namespace keyfob

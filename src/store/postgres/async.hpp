@@ -1,0 +1,117 @@
+#pragma once
+// ask() and talk(): hand statements, or a dialogue, to a lane and await the answer. Completes on the awaiting
+// coroutine's executor; cancellation is ignored once the job is queued. Private to store/postgres.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ports/async.hpp"
+#include "store/postgres/dialogue.hpp"
+#include "store/postgres/lanes.hpp"
+
+namespace keyfob::postgres {
+
+/// Delivers an Answer, which is a Result<T>, to whoever awaits it.
+template <class Answer, class Handler>
+class AwaitedJob : public Job {
+ public:
+  AwaitedJob(Handler handler, std::string key)
+      : key_(std::move(key)),
+        executor_(asio::prefer(asio::any_io_executor(asio::get_associated_executor(handler)),
+                               asio::execution::outstanding_work.tracked)),
+        handler_(std::move(handler)) {}
+
+  void finish(std::optional<Error> failure) override {
+    if (failure) answer_.emplace(std::unexpected<Error>(std::move(*failure)));
+    auto executor = std::move(executor_);
+    auto deliver = [handler = std::move(handler_), answer = std::move(*answer_)]() mutable {
+      std::move(handler)(std::move(answer));
+    };
+    asio::post(executor, std::move(deliver));
+  }
+  [[nodiscard]] std::string_view key() const override { return key_; }
+
+ protected:
+  std::optional<Answer> answer_;
+
+ private:
+  std::string key_;
+  asio::any_io_executor executor_;  // keeps the executor's context running until the answer is delivered
+  Handler handler_;
+};
+
+template <class Answer, class Handler, class Decode>
+class StatementsJob final : public AwaitedJob<Answer, Handler> {
+ public:
+  StatementsJob(Handler handler, std::string key, std::vector<Call> calls, Decode decode)
+      : AwaitedJob<Answer, Handler>(std::move(handler), std::move(key)),
+        calls_(std::move(calls)),
+        decode_(std::move(decode)) {}
+  [[nodiscard]] std::span<const Call> calls() const override { return calls_; }
+  void answered(std::span<Rows> rows) override { this->answer_.emplace(decode_(rows)); }
+  Outcome run(Session&) override { return {}; }
+
+ private:
+  std::vector<Call> calls_;
+  Decode decode_;
+};
+
+template <class Answer, class Handler, class Body>
+class DialogueJob final : public AwaitedJob<Answer, Handler> {
+ public:
+  DialogueJob(Handler handler, Body body)
+      : AwaitedJob<Answer, Handler>(std::move(handler), {}), body_(std::move(body)) {}
+  [[nodiscard]] std::span<const Call> calls() const override { return {}; }
+  void answered(std::span<Rows>) override {}
+  Outcome run(Session& session) override {
+    Dialogue dialogue(session);
+    this->answer_.emplace(body_(dialogue));
+    return dialogue.end(this->answer_->has_value());
+  }
+
+ private:
+  Body body_;
+};
+
+/// What to ask, and who is asked first about locks: calls with the same key come one after the other.
+struct Question {
+  std::string key;
+  std::vector<Call> calls;
+};
+
+/// Answer is a Result<T>; decode is called as decode(std::span<Rows>), one Rows per call, perhaps more than once.
+template <class Answer, class Decode>
+Task<Answer> ask(Lanes& lanes, Question question, Decode decode) {
+  auto initiate = [&lanes](auto handler, Question asked, Decode reading) {
+    using Made = StatementsJob<Answer, decltype(handler), Decode>;
+    lanes.push(
+        std::make_unique<Made>(std::move(handler), std::move(asked.key), std::move(asked.calls), std::move(reading)));
+  };
+  auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
+      initiate, asio::use_awaitable, std::move(question), std::move(decode));
+  co_return answer;
+}
+
+/// `body` is called as body(Dialogue&) and answers a Result<T>, perhaps more than once. An error rolls back.
+template <class Answer, class Body>
+Task<Answer> talk(Lanes& lanes, Body body) {
+  auto initiate = [&lanes](auto handler, Body work) {
+    using Made = DialogueJob<Answer, decltype(handler), Body>;
+    lanes.push(std::make_unique<Made>(std::move(handler), std::move(work)));
+  };
+  auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
+      initiate, asio::use_awaitable, std::move(body));
+  co_return answer;
+}
+
+}  // namespace keyfob::postgres

@@ -1,0 +1,109 @@
+// Begin, commit and update: one conditional statement each. When it finds no row, the reason is asked for apart.
+#include "store/postgres/grant_row.hpp"
+#include "store/postgres/grant_statements.hpp"
+
+namespace keyfob::postgres {
+namespace {
+
+#define KEYFOB_THIS_VERSION "g.app_id = $1 AND g.grant_id = $2 AND g.generation = $3 AND g.epoch = $4 "
+
+constexpr char kBegin[] =
+    "UPDATE grants AS g SET attempt_id = $5, attempt_node = $6, attempt_incarnation = $7, "
+    "attempt_stranded = CASE WHEN g.attempt_id IS NULL THEN NULL WHEN g.attempt_node = $6 THEN g.attempt_stranded "
+    "ELSE g.attempt_node END, first_sent_at = COALESCE(g.first_sent_at, " KEYFOB_NOW "), lease_until = " KEYFOB_NOW
+    " + $8 "
+    "WHERE " KEYFOB_THIS_VERSION "AND g.status <> 'revoked' AND (g.attempt_id IS NULL OR g.lease_until <= " KEYFOB_NOW
+    // The same id again is a Begin whose acknowledgement was lost.
+    " OR (g.attempt_node = $6 AND g.attempt_incarnation < $7) OR g.attempt_id = $5 OR g.attempt_id = $9) "
+    "RETURNING " KEYFOB_GRANT_COLUMNS;
+
+constexpr char kCommit[] =
+    "WITH stored AS (UPDATE grants AS g SET access_sealed = $5, refresh_sealed = $6, access_expires_at = $7, "
+    "refresh_expires_at = $8, generation = g.generation + 1, "
+    "status = CASE WHEN g.status = 'revoking' THEN g.status ELSE 'active' END, "
+    "scope = CASE WHEN $9 = '' THEN g.scope ELSE $9 END, rotated_at = $10, updated_at = $10, due_at = $11, "
+    "refused_count = 0, first_refused_at = NULL, last_refused_at = NULL, refused_certain = false, "
+    "refused_after_unknown = false, refused_reason = NULL, " KEYFOB_NO_ATTEMPT ", changed_xid = " KEYFOB_XID
+    ", changed_by = $12 WHERE " KEYFOB_THIS_VERSION "AND g.status <> 'revoked' RETURNING " KEYFOB_GRANT_COLUMNS
+    "), counted AS (INSERT INTO refresh_counts AS c "
+    "(app_id, minute, node_id, lane, refreshed, last_grant, last_at) "
+    "SELECT $1, $13, $14, pg_backend_pid() % 64, 1, $2, $10 FROM stored "
+    "ON CONFLICT (app_id, minute, node_id, lane) DO UPDATE SET refreshed = c.refreshed + 1, "
+    "other_grant = CASE WHEN c.last_grant = excluded.last_grant THEN c.other_grant ELSE c.last_grant END, "
+    "other_at = CASE WHEN c.last_grant = excluded.last_grant THEN c.other_at ELSE c.last_at END, "
+    "last_grant = excluded.last_grant, last_at = excluded.last_at) "
+    "SELECT * FROM stored";
+
+// Where a bool stands before them ($8, $15), it says whether the values behind it are given.
+#define KEYFOB_CHANGE                                                                              \
+  "UPDATE grants AS g SET status = COALESCE($5, g.status), due_at = COALESCE($6, g.due_at), "      \
+  "updated_at = $7, refused_count = CASE WHEN $8 THEN $9 ELSE g.refused_count END, "               \
+  "first_refused_at = CASE WHEN $8 THEN $10 ELSE g.first_refused_at END, "                         \
+  "last_refused_at = CASE WHEN $8 THEN $11 ELSE g.last_refused_at END, "                           \
+  "refused_certain = CASE WHEN $8 THEN $12 ELSE g.refused_certain END, "                           \
+  "refused_after_unknown = CASE WHEN $8 THEN $13 ELSE g.refused_after_unknown END, "               \
+  "refused_reason = CASE WHEN $8 THEN $14 ELSE g.refused_reason END, "                             \
+  "attention_reason = CASE WHEN $15 THEN $16 ELSE g.attention_reason END, "                        \
+  "attention_vehicle = CASE WHEN $15 THEN $17 ELSE g.attention_vehicle END, "                      \
+  "attention_since = CASE WHEN $15 THEN $18 ELSE g.attention_since END, changed_xid = " KEYFOB_XID \
+  ", changed_by = $19"
+#define KEYFOB_CHANGED " WHERE " KEYFOB_THIS_VERSION "RETURNING " KEYFOB_GRANT_COLUMNS
+#define KEYFOB_CLEARED(column) ", " column " = CASE WHEN g.attempt_id = $20 THEN NULL ELSE g." column " END"
+
+constexpr char kUpdate[] = KEYFOB_CHANGE KEYFOB_CHANGED;
+constexpr char kUpdateAndClear[] =
+    KEYFOB_CHANGE KEYFOB_CLEARED("attempt_id") KEYFOB_CLEARED("attempt_node") KEYFOB_CLEARED("attempt_incarnation")
+        KEYFOB_CLEARED("attempt_stranded") KEYFOB_CLEARED("first_sent_at") KEYFOB_CLEARED("lease_until") KEYFOB_CHANGED;
+constexpr char kUpdateAndForget[] = KEYFOB_CHANGE
+    ", " KEYFOB_NO_ATTEMPT
+    ", access_sealed = '', refresh_sealed = '', association_mac = $20, epoch = g.epoch + 1" KEYFOB_CHANGED;
+constexpr char kForgetLate[] =
+    "DELETE FROM late_pairs WHERE app_id = $1 AND grant_id = $2 AND epoch < "
+    "(SELECT epoch FROM grants WHERE app_id = $1 AND grant_id = $2)";
+
+constexpr char kForgetCounts[] = "DELETE FROM refresh_counts WHERE app_id = $1 AND minute < $2";
+
+}  // namespace
+
+Question begin_question(const BeginRequest& request) {
+  return {request.ref.grant.str(),
+          {call(kBegin, request.ref.app, request.ref.grant, request.at.generation, request.at.epoch, request.attempt,
+                request.node.id, request.node.incarnation, request.lease, request.replaces)}};
+}
+
+Question commit_question(const CommitRequest& request, WriterId writer) {
+  const KeptPair& pair = request.pair;
+  return {pair.grant.str(),
+          {call(kCommit, pair.app, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access,
+                pair.sealed.refresh, pair.access_expires_at, pair.refresh_expires_at, pair.scope, request.rotated_at,
+                request.due_at, writer, minute_of(request.rotated_at), request.node.id)}};
+}
+
+Question update_question(const UpdateRequest& request, WriterId writer) {
+  const GrantRef& ref = request.ref;
+  const GrantChange& change = request.change;
+  const auto status = change.status ? std::optional(to_string(*change.status)) : std::nullopt;
+  Call main = call(kUpdate, ref.app, ref.grant, request.at.generation, request.at.epoch, status, change.due_at,
+                   request.wall, change.refusals.has_value());
+  add_refusals(main.arguments, change.refusals.value_or(Refusals{}));
+  main.arguments.add(change.attention.has_value());
+  add_attention(main.arguments, change.attention.value_or(std::nullopt));
+  main.arguments.add(writer);
+  Question question{ref.grant.str(), {}};
+  if (change.forget_tokens) {
+    main.sql = kUpdateAndForget;
+    main.arguments.add(change.association_mac);
+  } else if (change.clear_attempt) {
+    main.sql = kUpdateAndClear;
+    main.arguments.add(*change.clear_attempt);
+  }
+  question.calls.push_back(std::move(main));
+  if (change.forget_tokens) question.calls.push_back(call(kForgetLate, ref.app, ref.grant));
+  return question;
+}
+
+Call forget_counts(const AppId& app, std::int64_t minute) { return call(kForgetCounts, app, minute); }
+
+std::int64_t minute_of(WallTime t) { return std::chrono::floor<minutes>(t.time_since_epoch()).count(); }
+
+}  // namespace keyfob::postgres

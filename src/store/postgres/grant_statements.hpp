@@ -1,0 +1,58 @@
+#pragma once
+// What PostgresStore asks of grants: one function per question, each one statement or a few that need no answer of each
+// other, so that any number of them can go in one transaction and one round trip.
+
+#include <string>
+#include <vector>
+
+#include "ports/grant_store.hpp"
+#include "store/postgres/async.hpp"
+
+namespace keyfob::postgres {
+
+/// Which process wrote a row: its own changes are no news to it.
+using WriterId = std::int64_t;
+
+[[nodiscard]] Question load_question(const GrantRef& ref);
+[[nodiscard]] Question find_question(const AppId& app, const GrantSelector& selector);
+/// Grants of `filter` behind `after`; `app` is one application.
+struct PagePosition {
+  std::string app;
+  std::string grant;
+};
+[[nodiscard]] Question page_question(const GrantFilter& filter, const PagePosition& after, std::size_t limit);
+[[nodiscard]] Question next_application_question(const std::string& app);
+
+/// Answers the row as it is now, or none: not as expected, look again.
+[[nodiscard]] Question begin_question(const BeginRequest& request);
+[[nodiscard]] Question commit_question(const CommitRequest& request, WriterId writer);
+struct UpdateRequest {
+  GrantRef ref;
+  GrantVersion at;
+  GrantChange change;
+  WallTime wall;
+};
+[[nodiscard]] Question update_question(const UpdateRequest& request, WriterId writer);
+/// Counts of successes that are too old to matter.
+[[nodiscard]] Call forget_counts(const AppId& app, std::int64_t minute);
+[[nodiscard]] std::int64_t minute_of(WallTime t);
+
+/// One row when it was stored.
+[[nodiscard]] Call put_call(const PutRequest& request, WriterId writer);
+[[nodiscard]] Question remove_question(const GrantRef& ref, WriterId writer);
+
+/// One row when it was kept, or had been already; none: no such grant of this epoch.
+[[nodiscard]] Question keep_late_question(const KeptPair& pair);
+[[nodiscard]] Question late_question(const GrantRef& ref, Epoch epoch);
+[[nodiscard]] std::vector<KeptPair> read_late(Rows& rows, const GrantRef& ref);
+[[nodiscard]] Question drop_late_question(const KeptPair& pair);
+
+[[nodiscard]] Question claim_due_question(WallTime now, Milliseconds hold, std::size_t limit);
+[[nodiscard]] std::vector<GrantRecord> read_claimed(Rows& rows);
+[[nodiscard]] Question abandoned_question(const NodeIdentity& node, std::size_t limit);
+
+[[nodiscard]] Question health_question(const GrantRef& asking, WallTime since);
+[[nodiscard]] RefreshHealth read_health(std::span<Rows> rows);
+[[nodiscard]] Question reopen_question(const AppId& app, WallTime since, WallTime due_at, WriterId writer);
+
+}  // namespace keyfob::postgres
