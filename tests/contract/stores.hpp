@@ -14,6 +14,7 @@
 #include "manual_clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
+#include "ports/key_rotation.hpp"
 #include "run.hpp"
 
 namespace keyfob::contract {
@@ -36,6 +37,9 @@ class StoreUnderTest {
   CallerStore* callers = nullptr;
   DataKeyStore* keys = nullptr;
   ConsentStore* consents = nullptr;
+  ResealStore* reseal = nullptr;
+  DataKeyChange* key_change = nullptr;
+  DataKeyHolders* key_holders = nullptr;
 
  protected:
   template <class Store>
@@ -51,6 +55,11 @@ class StoreUnderTest {
     callers = &store;
     keys = &store;
     consents = &store;
+    if constexpr (std::is_base_of_v<ResealStore, Store>) {
+      reseal = &store;
+      key_change = &store;
+      key_holders = &store;
+    }
   }
 };
 

@@ -4,6 +4,8 @@
 #include <iterator>
 #include <ranges>
 
+#include "core/data_key_set.hpp"
+
 namespace keyfob {
 
 std::vector<ApplicationRecord> Directory::applications() const {
@@ -38,6 +40,7 @@ Result<void> Directory::remove_application(const AppId& app) {
   if (applications_.erase(app) == 0) return fail(ErrorCode::not_found, "there is no application " + app.str());
   std::erase_if(callers_, [&](const auto& entry) { return entry.second.caller.app == app; });
   std::erase_if(keys_, [&](const auto& entry) { return entry.first.first == app; });
+  std::erase_if(holders_, [&](const auto& entry) { return entry.first.first.app == app; });
   std::erase_if(consents_, [&](const auto& entry) { return entry.second.app == app; });
   ++revision_;
   return {};
@@ -86,6 +89,53 @@ Result<void> Directory::put_data_keys(std::vector<WrappedDataKey> keys) {
   }
   ++revision_;
   return {};
+}
+
+Result<void> Directory::change_data_keys(const AppId& app, std::vector<WrappedDataKey> before,
+                                         std::vector<WrappedDataKey> after) {
+  if (auto good = check_one_primary_each(after); !good) return good;
+  std::vector<WrappedDataKey> present = data_keys();
+  if (!app.empty()) std::erase_if(present, [&](const WrappedDataKey& key) { return key.app != app; });
+  if (!same_data_keys(present, std::move(before))) {
+    return fail(ErrorCode::conflict, "the data keys were changed by somebody else", "try again");
+  }
+  for (const WrappedDataKey& key : present) keys_.erase({key.app, key.id});
+  return put_data_keys(std::move(after));
+}
+
+Result<void> Directory::retire_data_key(const DataKeyRef& key) {
+  const auto it = keys_.find({key.app, key.id});
+  if (it == keys_.end()) return fail(ErrorCode::not_found, "there is no such data key");
+  if (it->second.primary) {
+    return fail(ErrorCode::conflict, "the data key is the one that new records are sealed with");
+  }
+  for (const auto& [held, since] : holders_) {
+    if (held.first == key) {
+      return fail(ErrorCode::conflict, "node " + held.second.str() + " may still have pairs under this key");
+    }
+  }
+  keys_.erase(it);
+  ++revision_;
+  return {};
+}
+
+void Directory::hold_data_keys(const NodeId& node, const std::vector<DataKeyRef>& keys, WallTime now) {
+  std::erase_if(holders_, [&](const auto& entry) { return entry.first.second == node; });
+  for (const DataKeyRef& key : keys) holders_.insert_or_assign({key, node}, now);
+}
+
+std::vector<DataKeyHolder> Directory::data_key_holders() const {
+  std::vector<DataKeyHolder> all;
+  for (const auto& [held, since] : holders_) all.push_back({held.second, held.first, since});
+  return all;
+}
+
+bool Directory::consents_under(const AppId& app, const Bytes& header, WallTime now) const {
+  return std::ranges::any_of(consents_ | std::views::values, [&](const ConsentState& state) {
+    const Bytes& sealed = state.sealed_verifier;
+    return state.app == app && state.expires_at > now && sealed.size() >= header.size() &&
+           std::equal(header.begin(), header.end(), sealed.begin());
+  });
 }
 
 Result<void> Directory::put_consent(ConsentState state) {

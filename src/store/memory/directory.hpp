@@ -9,6 +9,7 @@
 
 #include "core/application.hpp"
 #include "ports/directory_store.hpp"
+#include "ports/key_rotation.hpp"
 
 namespace keyfob {
 
@@ -24,6 +25,14 @@ class Directory {
   [[nodiscard]] std::vector<WrappedDataKey> data_keys() const;
   Result<void> put_data_keys(std::vector<WrappedDataKey> keys);
 
+  Result<void> change_data_keys(const AppId& app, std::vector<WrappedDataKey> before,
+                                std::vector<WrappedDataKey> after);
+  /// Late pairs are the caller's to look at.
+  Result<void> retire_data_key(const DataKeyRef& key);
+  void hold_data_keys(const NodeId& node, const std::vector<DataKeyRef>& keys, WallTime now);
+  [[nodiscard]] std::vector<DataKeyHolder> data_key_holders() const;
+
+  [[nodiscard]] bool consents_under(const AppId& app, const Bytes& header, WallTime now) const;
   Result<void> put_consent(ConsentState state);
   Result<ConsentState> take_consent(const Bytes& state_hash, WallTime now);
 
@@ -34,6 +43,7 @@ class Directory {
   std::map<AppId, ApplicationRecord> applications_;
   std::map<CallerId, CallerRecord> callers_;
   std::map<std::pair<AppId, DataKeyId>, WrappedDataKey> keys_;
+  std::map<std::pair<DataKeyRef, NodeId>, WallTime> holders_;
   std::map<Bytes, ConsentState> consents_;
   std::uint64_t revision_ = 0;
 };

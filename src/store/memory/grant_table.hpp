@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "ports/grant_store.hpp"
+#include "ports/key_rotation.hpp"
 
 namespace keyfob {
 
@@ -36,6 +37,11 @@ class GrantTable {
   Result<void> keep_late(KeptPair pair);
   [[nodiscard]] std::vector<KeptPair> late(const GrantRef& ref, Epoch epoch) const;
   void drop_late(const KeptPair& pair);
+
+  /// False: it has changed meanwhile.
+  bool reseal(const ResealedGrant& grant);
+  [[nodiscard]] std::vector<KeptPair> late_under(const DataKeyRef& key, std::size_t limit) const;
+  bool replace_late(const KeptPair& old, const KeptPair& fresh);
 
   std::vector<GrantRecord> claim_due(const std::vector<DueShare>& shares, WallTime wall, Milliseconds hold,
                                      BootTime now);

@@ -125,4 +125,39 @@ Task<Result<ConsentState>> MemoryStore::take_consent(Bytes state_hash, WallTime 
   co_return directory_.take_consent(state_hash, now);
 }
 
+Task<Result<std::size_t>> MemoryStore::reseal(std::vector<ResealedGrant> grants) {
+  std::size_t took = 0;
+  for (const ResealedGrant& grant : grants) took += grants_.reseal(grant) ? 1 : 0;
+  co_return took;
+}
+
+Task<Result<std::vector<KeptPair>>> MemoryStore::late_under(DataKeyRef key, std::size_t limit) {
+  co_return grants_.late_under(key, limit);
+}
+
+Task<Result<bool>> MemoryStore::replace_late(KeptPair old, KeptPair fresh) {
+  co_return grants_.replace_late(old, fresh);
+}
+
+Task<Result<bool>> MemoryStore::consents_under(AppId app, Bytes header, WallTime now) {
+  co_return directory_.consents_under(app, header, now);
+}
+
+Task<Result<void>> MemoryStore::change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                                 std::vector<WrappedDataKey> after) {
+  co_return directory_.change_data_keys(app, std::move(before), std::move(after));
+}
+
+Task<Result<void>> MemoryStore::retire_data_key(DataKeyRef key) {
+  if (!grants_.late_under(key, 1).empty()) co_return fail(ErrorCode::conflict, "a late pair is sealed with this key");
+  co_return directory_.retire_data_key(key);
+}
+
+Task<Result<void>> MemoryStore::hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) {
+  directory_.hold_data_keys(node, keys, now);
+  co_return Result<void>{};
+}
+
+Task<Result<std::vector<DataKeyHolder>>> MemoryStore::data_key_holders() { co_return directory_.data_key_holders(); }
+
 }  // namespace keyfob

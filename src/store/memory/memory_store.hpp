@@ -11,6 +11,7 @@
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
+#include "ports/key_rotation.hpp"
 #include "store/memory/directory.hpp"
 #include "store/memory/grant_table.hpp"
 
@@ -26,7 +27,10 @@ class MemoryStore final : public GrantReader,
                           public ApplicationStore,
                           public CallerStore,
                           public DataKeyStore,
-                          public ConsentStore {
+                          public ConsentStore,
+                          public ResealStore,
+                          public DataKeyChange,
+                          public DataKeyHolders {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
@@ -67,6 +71,18 @@ class MemoryStore final : public GrantReader,
 
   Task<Result<void>> put_consent(ConsentState state) override;
   Task<Result<ConsentState>> take_consent(Bytes state_hash, WallTime now) override;
+
+  Task<Result<std::size_t>> reseal(std::vector<ResealedGrant> grants) override;
+  Task<Result<std::vector<KeptPair>>> late_under(DataKeyRef key, std::size_t limit) override;
+  Task<Result<bool>> replace_late(KeptPair old, KeptPair fresh) override;
+  Task<Result<bool>> consents_under(AppId app, Bytes header, WallTime now) override;
+
+  Task<Result<void>> change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                      std::vector<WrappedDataKey> after) override;
+  Task<Result<void>> retire_data_key(DataKeyRef key) override;
+
+  Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
+  Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
 
  private:
   Clock& clock_;

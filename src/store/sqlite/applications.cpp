@@ -21,11 +21,11 @@ constexpr char kAddSecret[] =
     "INSERT INTO application_secrets (app_id, position, purpose, sealed, set_at) VALUES (?, ?, ?, ?, ?)";
 
 constexpr const char* kRemoveAll[] = {
-    "DELETE FROM grants WHERE app_id = ?",      "DELETE FROM grant_vehicles WHERE app_id = ?",
-    "DELETE FROM late_pairs WHERE app_id = ?",  "DELETE FROM refresh_counts WHERE app_id = ?",
-    "DELETE FROM callers WHERE app_id = ?",     "DELETE FROM consents WHERE app_id = ?",
-    "DELETE FROM data_keys WHERE app_id = ?",   "DELETE FROM application_secrets WHERE app_id = ?",
-    "DELETE FROM applications WHERE app_id = ?"};
+    "DELETE FROM grants WHERE app_id = ?",           "DELETE FROM grant_vehicles WHERE app_id = ?",
+    "DELETE FROM late_pairs WHERE app_id = ?",       "DELETE FROM refresh_counts WHERE app_id = ?",
+    "DELETE FROM callers WHERE app_id = ?",          "DELETE FROM consents WHERE app_id = ?",
+    "DELETE FROM data_keys WHERE app_id = ?",        "DELETE FROM application_secrets WHERE app_id = ?",
+    "DELETE FROM data_key_holders WHERE app_id = ?", "DELETE FROM applications WHERE app_id = ?"};
 
 ApplicationRecord read_application(Query& query) {
   ApplicationRecord record;

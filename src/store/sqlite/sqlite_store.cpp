@@ -7,6 +7,7 @@
 #include "store/sqlite/directory_queries.hpp"
 #include "store/sqlite/file_guard.hpp"
 #include "store/sqlite/grant_queries.hpp"
+#include "store/sqlite/key_queries.hpp"
 #include "store/sqlite/schema.hpp"
 
 namespace keyfob {
@@ -254,6 +255,54 @@ Task<Result<ConsentState>> SqliteStore::take_consent(Bytes state_hash, WallTime 
     return sqlite::take_consent(c, state_hash, now);
   };
   return submit<Result<ConsentState>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::size_t>> SqliteStore::reseal(std::vector<ResealedGrant> grants) {
+  auto work = [grants = std::move(grants)](Connection& c) { return sqlite::reseal(c, grants); };
+  return submit<Result<std::size_t>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::vector<KeptPair>>> SqliteStore::late_under(DataKeyRef key, std::size_t limit) {
+  auto work = [key = std::move(key), limit](Connection& c) { return sqlite::late_under(c, key, limit); };
+  return submit<Result<std::vector<KeptPair>>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<bool>> SqliteStore::replace_late(KeptPair old, KeptPair fresh) {
+  auto work = [old = std::move(old), fresh = std::move(fresh)](Connection& c) {
+    return sqlite::replace_late(c, old, fresh);
+  };
+  return submit<Result<bool>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<bool>> SqliteStore::consents_under(AppId app, Bytes header, WallTime now) {
+  auto work = [app = std::move(app), header = std::move(header), now](Connection& c) {
+    return sqlite::consents_under(c, app, header, now);
+  };
+  return submit<Result<bool>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                                 std::vector<WrappedDataKey> after) {
+  sqlite::KeyChange change{std::move(app), std::move(before), std::move(after)};
+  auto work = [change = std::move(change)](Connection& c) { return sqlite::change_data_keys(c, change); };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::retire_data_key(DataKeyRef key) {
+  auto work = [key = std::move(key)](Connection& c) { return sqlite::retire_data_key(c, key); };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) {
+  auto work = [node = std::move(node), keys = std::move(keys), now](Connection& c) {
+    return sqlite::hold_data_keys(c, node, keys, now);
+  };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::vector<DataKeyHolder>>> SqliteStore::data_key_holders() {
+  auto work = [](Connection& c) { return sqlite::data_key_holders(c); };
+  return submit<Result<std::vector<DataKeyHolder>>>(machinery_->readers, std::move(work));
 }
 
 Task<Result<std::vector<std::string>>> SqliteStore::check() {

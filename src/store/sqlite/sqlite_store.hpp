@@ -15,6 +15,7 @@
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
+#include "ports/key_rotation.hpp"
 
 namespace keyfob {
 
@@ -38,7 +39,10 @@ class SqliteStore final : public GrantReader,
                           public ApplicationStore,
                           public CallerStore,
                           public DataKeyStore,
-                          public ConsentStore {
+                          public ConsentStore,
+                          public ResealStore,
+                          public DataKeyChange,
+                          public DataKeyHolders {
  public:
   /// Opens, and migrates when the schema is older. not_found, unsafe (file mode; the hint mends it), damaged (not a
   /// database, emptied, unreadable), conflict (the store is newer than the program), invalid_argument (somebody else's
@@ -83,6 +87,18 @@ class SqliteStore final : public GrantReader,
 
   Task<Result<void>> put_consent(ConsentState state) override;
   Task<Result<ConsentState>> take_consent(Bytes state_hash, WallTime now) override;
+
+  Task<Result<std::size_t>> reseal(std::vector<ResealedGrant> grants) override;
+  Task<Result<std::vector<KeptPair>>> late_under(DataKeyRef key, std::size_t limit) override;
+  Task<Result<bool>> replace_late(KeptPair old, KeptPair fresh) override;
+  Task<Result<bool>> consents_under(AppId app, Bytes header, WallTime now) override;
+
+  Task<Result<void>> change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                      std::vector<WrappedDataKey> after) override;
+  Task<Result<void>> retire_data_key(DataKeyRef key) override;
+
+  Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
+  Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
 
   /// Reads the whole file and says what is wrong with its structure; empty: nothing. Takes seconds per gigabyte.
   Task<Result<std::vector<std::string>>> check();
