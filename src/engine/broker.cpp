@@ -255,7 +255,9 @@ Broker::Answer<GrantToken> Broker::from_memory(const AppId& app, Subject subject
   return open(record, false);
 }
 
-Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersion refused, Milliseconds patience) {
+Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersion refused, std::string vehicle,
+                                                       Milliseconds patience) {
+  const bool put_off = !refused_vehicles_.may_rotate(ref, vehicle, context_.clock.boot());
   Answer<GrantRecord> stored = co_await load(std::move(ref));
   if (!stored) co_return std::unexpected(std::move(stored.error()));
   GrantRecord record = refresher_.overlaid(*stored);
@@ -263,7 +265,7 @@ Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersio
   const bool newer = record.grant.version != refused;
   const bool young = record.grant.rotated_at && now - *record.grant.rotated_at < policy_.min_interval;
   const bool settled = record.grant.status != GrantStatus::active;
-  if (newer || young || settled) {
+  if (newer || young || settled || put_off) {
     const bool gone = record.grant.status != GrantStatus::active && record.grant.status != GrantStatus::suspect;
     if (gone) {
       const bool reauth = record.grant.status == GrantStatus::needs_reauth;

@@ -7,6 +7,7 @@
 #include "core/freshness.hpp"
 #include "core/refusal.hpp"
 #include "engine/refresher.hpp"
+#include "engine/refused_vehicles.hpp"
 #include "ports/token_source.hpp"
 
 namespace keyfob::engine {
@@ -25,14 +26,18 @@ class Broker {
   using Answer = std::expected<T, TokenFailure>;
 
   Broker(Refresher& refresher, BrokerPolicy policy)
-      : refresher_(refresher), context_(refresher.context()), policy_(policy) {}
+      : refresher_(refresher), context_(refresher.context()), policy_(policy), refused_vehicles_(policy.min_interval) {}
 
   /// Any thread. See TokenSource::try_get. `wants_refresh` names a grant whose background refresh should be started.
   [[nodiscard]] bool try_get(const AppId& app, Subject subject, TokenSlot& out,
                              CachedGrantPtr& wants_refresh) const noexcept;
 
   Task<Answer<GrantToken>> get(AppId app, std::string user, std::string vehicle, Milliseconds patience);
-  Task<Answer<GrantToken>> after_refusal(GrantRef ref, GrantVersion refused, Milliseconds patience);
+  Task<Answer<GrantToken>> after_refusal(GrantRef ref, GrantVersion refused, std::string vehicle,
+                                         Milliseconds patience);
+  void refused_again(const GrantRef& ref, GrantVersion version, const std::string& vehicle) {
+    refused_vehicles_.refused_again(ref, vehicle, version, context_.clock.boot());
+  }
   Task<Answer<Grant>> refresh(GrantRef ref, Milliseconds patience);
   /// Starts a background refresh if the grant still wants one.
   Task<void> refresh_ahead(GrantRef ref);
@@ -62,6 +67,7 @@ class Broker {
   Refresher& refresher_;
   RefreshContext& context_;
   BrokerPolicy policy_;
+  RefusedVehicles refused_vehicles_;
   std::atomic<bool> outage_ = false;
   std::atomic<std::int64_t> valid_until_ = 0;  ///< boot time in milliseconds
 };

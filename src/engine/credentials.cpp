@@ -47,19 +47,16 @@ Secret bearer(std::string_view token) {
 
 }  // namespace
 
-Task<Credentials::Answer> Credentials::authorization(AppId app, CredentialKind kind, Scheme scheme) {
+Task<Credentials::Answer> Credentials::authorization(AppId app, CredentialKind kind, Scheme scheme,
+                                                     std::uint64_t refused) {
   const auto view = ports_.directory.snapshot()->find(app);
   if (!view) co_return failed(app, TokenProblem::unknown_grant, "no such application");
   if (kind == CredentialKind::management) co_return management(*view, scheme);
   if (kind == CredentialKind::client) co_return client(*view);
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  Answer answer = co_await asio::co_spawn(ports_.executor, application_token(std::move(app)), asio::use_awaitable);
+  Answer answer =
+      co_await asio::co_spawn(ports_.executor, application_token(std::move(app), refused), asio::use_awaitable);
   co_return answer;
-}
-
-void Credentials::refused(AppId app, CredentialKind kind) {
-  if (kind != CredentialKind::application) return;
-  asio::post(ports_.executor, [this, app = std::move(app)] { cache_[app].sealed.clear(); });
 }
 
 Credentials::Answer Credentials::management(const ApplicationView& app, Scheme scheme) const {
@@ -69,13 +66,14 @@ Credentials::Answer Credentials::management(const ApplicationView& app, Scheme s
         app.app().id, TokenProblem::application_suspended,
         "the application has no management token: keyfob app set " + app.app().name + " --management-token @FILE");
   }
-  return scheme == Scheme::basic ? basic("default", reveal_secret(*token)) : bearer(reveal_secret(*token));
+  return Authorization{scheme == Scheme::basic ? basic("default", reveal_secret(*token))
+                                               : bearer(reveal_secret(*token))};
 }
 
 Credentials::Answer Credentials::client(const ApplicationView& app) const {
   auto secret = ports_.directory.client_secret(app, SecretPurpose::client_secret);
   if (!secret) return failed(app.app().id, TokenProblem::record_damaged, secret.error().what);
-  return basic(app.app().client_id, reveal_secret(*secret));
+  return Authorization{basic(app.app().client_id, reveal_secret(*secret))};
 }
 
 // --- application token ---
@@ -83,11 +81,17 @@ Credentials::Answer Credentials::client(const ApplicationView& app) const {
 Credentials::Answer Credentials::open(const AppId& app, const Cached& cached) const {
   auto value = vault::open_blob(*ports_.directory.snapshot()->keyring, {app, kPurpose, app.view()}, cached.sealed);
   if (!value) return failed(app, TokenProblem::record_damaged, value.error().what);
-  return std::move(*value);
+  return Authorization{std::move(*value), cached.serial};
+}
+
+/// Not expired soon, and not the one that was refused, unless it is too young to be given up for that.
+bool Credentials::usable(const Cached& cached, std::uint64_t refused) const {
+  if (cached.sealed.empty() || ports_.clock.wall() >= cached.renew_at) return false;
+  return cached.serial != refused || ports_.clock.boot() - cached.issued_at < policy_.min_interval;
 }
 
 /// One renewal at a time; everybody else waits for it.
-Task<Credentials::Answer> Credentials::application_token(AppId app) {
+Task<Credentials::Answer> Credentials::application_token(AppId app, std::uint64_t refused) {
   const auto view = ports_.directory.snapshot()->find(app);
   if (!view) co_return failed(app, TokenProblem::unknown_grant, "no such application");
   if (!view->has_v3_credentials()) {
@@ -96,7 +100,7 @@ Task<Credentials::Answer> Credentials::application_token(AppId app) {
                          " --v3-client-id ID --v3-client-secret @FILE");
   }
   Cached& cached = cache_[app];
-  if (!cached.sealed.empty() && ports_.clock.wall() < cached.renew_at) co_return open(app, cached);
+  if (usable(cached, refused)) co_return open(app, cached);
   if (cached.renewing) {
     const auto renewed = cached.renewed;
     std::function<bool()> ready = [this, app] { return !cache_[app].renewing; };
@@ -123,7 +127,7 @@ Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationVi
   request.grant = ClientCredentialsGrant{};
   const BootTime now = ports_.clock.boot();
   const WallTime sent_at = ports_.clock.wall();
-  const ExchangeLimits limits{now + timeout_, now + timeout_};
+  const ExchangeLimits limits{now + policy_.timeout, now + policy_.timeout};
   TokenAnswer answer = co_await ports_.endpoint.exchange(std::move(request), limits);
   if (!answer.access || answer.access->empty()) {
     const bool ours = answer.disposition == Disposition::configuration;
@@ -137,8 +141,10 @@ Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationVi
   if (!sealed) co_return failed(id, TokenProblem::record_damaged, sealed.error().what);
   const Milliseconds life = answer.expires_in.value_or(app->profile->app_token_ttl);
   cache_[id].sealed = std::move(*sealed);
+  ++cache_[id].serial;
+  cache_[id].issued_at = ports_.clock.boot();
   cache_[id].renew_at = sent_at + life - std::min<Milliseconds>(life / 10, minutes(5));
-  co_return value;
+  co_return Authorization{std::move(value), cache_[id].serial};
 }
 
 }  // namespace keyfob::engine

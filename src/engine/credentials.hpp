@@ -11,7 +11,7 @@
 
 namespace keyfob::engine {
 
-/// Constructed on the engine's executor; authorization() and refused() may be called from any thread.
+/// Constructed on the engine's executor; authorization() may be called from any thread.
 class Credentials final : public CredentialSource {
  public:
   struct Ports {
@@ -21,27 +21,34 @@ class Credentials final : public CredentialSource {
     Random& random;
     Directory& directory;
   };
-  Credentials(Ports ports, Milliseconds timeout) : ports_(ports), timeout_(timeout) {}
+  struct Policy {
+    Milliseconds timeout{};       ///< for one request to the token endpoint
+    Milliseconds min_interval{};  ///< a token younger than this is not renewed because of a 401
+  };
+  Credentials(Ports ports, Policy policy) : ports_(ports), policy_(policy) {}
 
-  Task<std::expected<Secret, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme scheme) override;
-  void refused(AppId app, CredentialKind kind) override;
+  Task<std::expected<Authorization, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme scheme,
+                                                                 std::uint64_t refused) override;
 
  private:
-  using Answer = std::expected<Secret, TokenFailure>;
+  using Answer = std::expected<Authorization, TokenFailure>;
   struct Cached {
     Bytes sealed{};  ///< the whole header value; empty: none
+    std::uint64_t serial = 0;
+    BootTime issued_at{};
     WallTime renew_at{};
     bool renewing = false;
     std::shared_ptr<Wakeup> renewed{};
   };
-  Task<Answer> application_token(AppId app);
+  Task<Answer> application_token(AppId app, std::uint64_t refused);
   Task<Answer> renew(std::shared_ptr<const ApplicationView> app);
   Answer management(const ApplicationView& app, Scheme scheme) const;
   Answer client(const ApplicationView& app) const;
   Answer open(const AppId& app, const Cached& cached) const;
+  [[nodiscard]] bool usable(const Cached& cached, std::uint64_t refused) const;
 
   Ports ports_;
-  Milliseconds timeout_;
+  Policy policy_;
   std::unordered_map<AppId, Cached> cache_;  ///< engine executor only
 };
 

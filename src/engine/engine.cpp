@@ -67,7 +67,7 @@ struct Engine::Parts {
                    refresh_policy(config)}),
         broker(refresher, broker_policy(config)),
         revoker(refresher),
-        credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, config.timeout),
+        credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, {config.timeout, config.min_interval}),
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
             background_policy(config))) {}
@@ -155,8 +155,20 @@ Task<std::expected<GrantToken, TokenFailure>> Engine::get(AppId app, std::string
 }
 
 Task<std::expected<GrantToken, TokenFailure>> Engine::after_refusal(GrantRef ref, GrantVersion refused,
-                                                                    Milliseconds patience) {
-  return on_engine(parts_->executor, parts_->broker.after_refusal(std::move(ref), refused, patience));
+                                                                    std::string vehicle, Milliseconds patience) {
+  return on_engine(parts_->executor,
+                   parts_->broker.after_refusal(std::move(ref), refused, std::move(vehicle), patience));
+}
+
+/// Without memory for it the vehicle is not put off this time.
+void Engine::refused_again(GrantRef ref, GrantVersion version, std::string vehicle) noexcept {
+  try {
+    asio::post(parts_->executor, [parts = parts_.get(), ref = std::move(ref), version, vehicle = std::move(vehicle)] {
+      parts->broker.refused_again(ref, version, vehicle);
+    });
+  } catch (const std::bad_alloc&) {
+    return;
+  }
 }
 
 Task<std::expected<Grant, TokenFailure>> Engine::refresh(GrantRef ref, Milliseconds patience) {

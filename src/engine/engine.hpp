@@ -94,8 +94,9 @@ class Engine final : public TokenSource {
   bool try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept override;
   Task<std::expected<GrantToken, TokenFailure>> get(AppId app, std::string user, std::string vehicle,
                                                     Milliseconds patience) override;
-  Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused,
+  Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused, std::string vehicle,
                                                               Milliseconds patience) override;
+  void refused_again(GrantRef ref, GrantVersion version, std::string vehicle) noexcept override;
 
   /// Always rotates, or joins a refresh in flight. Engine executor only, as the rest below.
   Task<std::expected<Grant, TokenFailure>> refresh(GrantRef ref, Milliseconds patience);

@@ -224,17 +224,34 @@ TEST_F(EngineTest, ARefreshTokenWithoutAnAccessTokenIsKeptAndUsed) {
 TEST_F(EngineTest, A401CausesOneRotationAndNotASecondWithinTheInterval) {
   const Grant grant = world.import("u1", "v1");
   const auto token = world.get("v1");
-  const auto next = world.run(world.engine->after_refusal(token->ref, token->version, seconds(30)));
+  const auto next = world.run(world.engine->after_refusal(token->ref, token->version, "car", seconds(30)));
   ASSERT_TRUE(next);
   EXPECT_TRUE(next->refreshed);
-  const auto again = world.run(world.engine->after_refusal(next->ref, next->version, seconds(30)));
+  const auto again = world.run(world.engine->after_refusal(next->ref, next->version, "car", seconds(30)));
   ASSERT_TRUE(again);
   EXPECT_FALSE(again->refreshed);
   EXPECT_EQ(again->version, next->version);
-  const auto stale =
-      world.run(world.engine->after_refusal(grant.app.empty() ? token->ref : token->ref, token->version, seconds(30)));
+  const auto stale = world.run(
+      world.engine->after_refusal(grant.app.empty() ? token->ref : token->ref, token->version, "car", seconds(30)));
   EXPECT_EQ(stale->version, next->version);
   EXPECT_EQ(world.idp.rotations(), 1);
+}
+
+TEST_F(EngineTest, AVehicleThatIsRefusedWhateverTheTokenDoesNotRotateTheGrantForEver) {
+  world.import("u1", "v1");
+  const auto token = world.get("v1");
+  GrantVersion sent = token->version;
+  for (int minute = 0; minute < 6 * 60; ++minute) {
+    const auto next = world.run(world.engine->after_refusal(token->ref, sent, "v1", seconds(30)));
+    ASSERT_TRUE(next);
+    if (next->version != sent) world.engine->refused_again(next->ref, next->version, "v1");
+    sent = next->version;
+    world.pass(minutes(1));
+  }
+  EXPECT_GE(world.idp.rotations(), 6);
+  EXPECT_LE(world.idp.rotations(), 14) << "0, 1, 3, 7, 15, 31, 63 minutes, then hourly, and what expiry asks for";
+  const auto other = world.run(world.engine->after_refusal(token->ref, sent, "v2", seconds(30)));
+  EXPECT_NE(other->version, sent) << "another vehicle's call may";
 }
 
 TEST_F(EngineTest, RevokeTellsTheProviderThenForgetsTheTokens) {

@@ -40,7 +40,7 @@ TEST_F(Authz, answers_with_the_headers_that_a_call_would_carry) {
   EXPECT_EQ(answer.header("cache-control"), "no-store");
   EXPECT_EQ(answer.body, "");
   const Message v3 = verdict("GET", "/v3/cars/car1");
-  EXPECT_EQ(v3.header("authorization"), "Test app application 0");
+  EXPECT_EQ(v3.header("authorization"), "Test app application 1");
   EXPECT_EQ(v3.header("x-user"), "u:pu-anna");
   EXPECT_EQ(seen(), 0U) << "the provider is not asked";
 }

@@ -17,6 +17,7 @@ bool GatewayConversation::UsedGrant::set(const SubjectNames& names, std::string_
 void GatewayConversation::on_request(http::Exchange& exchange) {
   route_ = {};
   passage_ = {};
+  credential_ = 0;
   has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
   answered_ = GatewayProblem::none;
   const std::string_view path = exchange.request().path();
@@ -98,9 +99,10 @@ void GatewayConversation::act(http::Exchange& exchange, Passage::Act next) {
     case Act::wait_for_token: return wait_for_token(exchange, named_user_);
     case Act::wait_for_vehicle: return wait_for_token(exchange, {});
     case Act::wait_for_refresh: return wait_for_refresh(exchange);
+    case Act::pass_refused_again:
+      thread_.ports.tokens.refused_again(used_ref(), grant_.version, std::string(route_.vehicle));
+      return pass(exchange);
     case Act::renew_credential:
-      thread_.ports.credentials.refused(caller_->app, route_.rule->credential);
-      return wait_for_credential(exchange);
     case Act::wait_for_credential: return wait_for_credential(exchange);
     case Act::send: return send(exchange);
     case Act::pass: return pass(exchange);
@@ -165,8 +167,15 @@ void GatewayConversation::refresh_answered(http::Exchange& exchange, TokenAnswer
 void GatewayConversation::credential_answered(http::Exchange& exchange, CredentialAnswered answer) {
   waiting_ = false;
   if (!answer) return token_failed(exchange, answer.error());
-  if (!inject_authorization(exchange.inject(), *answer)) return problem(exchange, GatewayProblem::record_damaged);
-  act(exchange, passage_.credential_ready());
+  const bool renewed = credential_ != 0;
+  const Passage::Act next =
+      renewed ? passage_.credential_renewed(answer->serial != credential_) : passage_.credential_ready();
+  refreshed_ = refreshed_ || (renewed && answer->serial != credential_);
+  credential_ = answer->serial;
+  if (next == Passage::Act::send && !inject_authorization(exchange.inject(), answer->value)) {
+    return problem(exchange, GatewayProblem::record_damaged);
+  }
+  act(exchange, next);
 }
 
 void GatewayConversation::token_failed(http::Exchange& exchange, const TokenFailure& failure) {

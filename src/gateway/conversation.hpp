@@ -26,7 +26,7 @@ struct GatewayThread {
 };
 
 using TokenAnswered = std::expected<GrantToken, TokenFailure>;
-using CredentialAnswered = std::expected<Secret, TokenFailure>;
+using CredentialAnswered = std::expected<Authorization, TokenFailure>;
 
 class GatewayConversation final : public http::Conversation {
  public:
@@ -82,6 +82,7 @@ class GatewayConversation final : public http::Conversation {
   bool user_header_is_sound_ = true;
   Passage passage_{};
   UsedGrant grant_{};
+  std::uint64_t credential_ = 0;  ///< serial of the application token that was sent
   bool has_grant_ = false;
   bool refreshed_ = false;
   bool unreplayed_ = false;

@@ -37,13 +37,14 @@ struct RefreshQuestion {
   TokenSource* tokens;
   GrantRef ref;
   GrantVersion refused;
+  std::string vehicle;
   Milliseconds patience;
 };
 
 Task<TokenAnswered> ask_again(RefreshQuestion question) {
   try {
-    TokenAnswered answer =
-        co_await question.tokens->after_refusal(std::move(question.ref), question.refused, question.patience);
+    TokenAnswered answer = co_await question.tokens->after_refusal(std::move(question.ref), question.refused,
+                                                                   std::move(question.vehicle), question.patience);
     co_return answer;
   } catch (...) {
   }
@@ -55,16 +56,17 @@ struct CredentialQuestion {
   AppId app;
   CredentialKind kind;
   Scheme scheme;
+  std::uint64_t refused;
 };
 
 Task<CredentialAnswered> ask_credential(CredentialQuestion question) {
   try {
-    CredentialAnswered answer =
-        co_await question.credentials->authorization(std::move(question.app), question.kind, question.scheme);
+    CredentialAnswered answer = co_await question.credentials->authorization(std::move(question.app), question.kind,
+                                                                             question.scheme, question.refused);
     co_return answer;
   } catch (...) {
   }
-  co_return broken_port<Secret>();
+  co_return broken_port<Authorization>();
 }
 
 /// Brings an answer back to the exchange's thread. `arrive` runs there, if the exchange still is.
@@ -96,7 +98,8 @@ void GatewayConversation::wait_for_token(http::Exchange& exchange, std::string_v
 
 void GatewayConversation::wait_for_refresh(http::Exchange& exchange) {
   waiting_ = true;
-  RefreshQuestion question{&thread_.ports.tokens, used_ref(), grant_.version, thread_.options.patience};
+  RefreshQuestion question{&thread_.ports.tokens, used_ref(), grant_.version, std::string(route_.vehicle),
+                           thread_.options.patience};
   auto arrive = [this](http::Exchange& again, TokenAnswered answer) { refresh_answered(again, std::move(answer)); };
   boost::asio::co_spawn(thread_.background,
                         bring_back<TokenAnswered>(ask_again(std::move(question)), exchange.later(), std::move(arrive)),
@@ -105,16 +108,22 @@ void GatewayConversation::wait_for_refresh(http::Exchange& exchange) {
 
 void GatewayConversation::refresh_for_the_next() {
   if (route_.rule->credential == CredentialKind::application) {
-    return thread_.ports.credentials.refused(caller_->app, route_.rule->credential);
+    CredentialQuestion question{&thread_.ports.credentials, caller_->app, route_.rule->credential, route_.rule->scheme,
+                                credential_};
+    boost::asio::co_spawn(thread_.background, ask_and_forget<CredentialAnswered>(ask_credential(std::move(question))),
+                          boost::asio::detached);
+    return;
   }
-  RefreshQuestion question{&thread_.ports.tokens, used_ref(), grant_.version, thread_.options.patience};
+  RefreshQuestion question{&thread_.ports.tokens, used_ref(), grant_.version, std::string(route_.vehicle),
+                           thread_.options.patience};
   boost::asio::co_spawn(thread_.background, ask_and_forget<TokenAnswered>(ask_again(std::move(question))),
                         boost::asio::detached);
 }
 
 void GatewayConversation::wait_for_credential(http::Exchange& exchange) {
   waiting_ = true;
-  CredentialQuestion question{&thread_.ports.credentials, caller_->app, route_.rule->credential, route_.rule->scheme};
+  CredentialQuestion question{&thread_.ports.credentials, caller_->app, route_.rule->credential, route_.rule->scheme,
+                              credential_};
   auto arrive = [this](http::Exchange& again, CredentialAnswered answer) {
     credential_answered(again, std::move(answer));
   };

@@ -54,6 +54,15 @@ TEST_F(GatewayTest, passes_a_second_401_through) {
   EXPECT_EQ(answer.header("keyfob-error"), "") << "the provider cannot speak in our name";
   EXPECT_EQ(answer.header("keyfob-refreshed"), "1");
   EXPECT_EQ(seen(), 2U);
+  EXPECT_THAT(tokens_.given_up, ::testing::ElementsAre("g1-2 car1"));
+}
+
+TEST_F(GatewayTest, passes_a_401_to_an_application_token_through_when_there_is_nothing_newer) {
+  everything_is_dead_ = true;
+  credentials_.renewable = false;
+  start();
+  EXPECT_EQ(ask("GET /v3/cars/car2").body, "dead");
+  EXPECT_EQ(seen(), 1U);
 }
 
 TEST_F(GatewayTest, passes_a_401_through_when_there_is_nothing_newer) {
@@ -80,9 +89,9 @@ TEST_F(GatewayTest, does_not_replay_a_body_that_is_too_large_and_says_so) {
 
 TEST_F(GatewayTest, uses_the_application_token_and_names_the_grants_user) {
   start();
-  EXPECT_EQ(ask("GET /v3/cars/car2", "X-User: pu-anna\r\n").body, "Test app application 0|u:pu-bert|");
-  dead_ = "Test app application 0";
-  EXPECT_EQ(ask("GET /v3/cars/car2").body, "Test app application 1|u:pu-bert|");
+  EXPECT_EQ(ask("GET /v3/cars/car2", "X-User: pu-anna\r\n").body, "Test app application 1|u:pu-bert|");
+  dead_ = "Test app application 1";
+  EXPECT_EQ(ask("GET /v3/cars/car2").body, "Test app application 2|u:pu-bert|");
   credentials_.suspended = true;
   expect_problem(ask("GET /v3/cars/car2"), 503, "application_suspended");
 }

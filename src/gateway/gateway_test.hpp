@@ -78,7 +78,7 @@ struct FakeTokens final : TokenSource {
     if (entry->problem) co_return std::unexpected(failure_of(*entry, vehicle));
     co_return token(app, *entry, !entry->at_hand);
   }
-  Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused,
+  Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused, std::string,
                                                               Milliseconds) override {
     const std::lock_guard lock(mutex);
     for (auto& [vehicle, entry] : vehicles) {
@@ -92,6 +92,11 @@ struct FakeTokens final : TokenSource {
       co_return token(ref.app, entry, !current || rotates);
     }
     co_return std::unexpected(TokenFailure{});
+  }
+
+  void refused_again(GrantRef ref, GrantVersion version, std::string vehicle) noexcept override {
+    const std::lock_guard lock(mutex);
+    given_up.push_back(ref.grant.str() + '-' + std::to_string(version.generation.value()) + ' ' + vehicle);
   }
 
   const Entry* find(const AppId& app, std::string_view user, std::string_view vehicle) const {
@@ -120,17 +125,21 @@ struct FakeTokens final : TokenSource {
   std::map<std::string, Entry> vehicles;
   bool rotates = true;
   int rotations = 0;
+  std::vector<std::string> given_up;
 };
 
 struct FakeCredentials final : CredentialSource {
-  Task<std::expected<Secret, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme) override {
+  Task<std::expected<Authorization, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme,
+                                                                 std::uint64_t refused) override {
     if (suspended) co_return std::unexpected(TokenFailure{.problem = TokenProblem::application_suspended});
-    const char* name = kind == CredentialKind::application ? "application" : "management";
-    co_return Secret("Test " + app.str() + ' ' + name + ' ' + std::to_string(renewals));
+    const bool application = kind == CredentialKind::application;
+    if (application && refused == serial && renewable) ++serial;
+    const std::string name = application ? "application " + std::to_string(serial) : "management";
+    co_return Authorization{Secret("Test " + app.str() + ' ' + name), application ? serial.load() : 0};
   }
-  void refused(AppId, CredentialKind) override { ++renewals; }
-  std::atomic<int> renewals{0};
+  std::atomic<std::uint64_t> serial{1};
   std::atomic<bool> suspended{false};
+  std::atomic<bool> renewable{true};
 };
 
 inline Admission caller_with(std::initializer_list<Permission> permissions) {

@@ -52,7 +52,8 @@ Passage::Act Passage::token_failed(TokenProblem problem, bool visible) {
 
 Passage::Act Passage::response(int status, bool replayable) {
   const bool renewable = facts_.credential == CredentialKind::user || facts_.credential == CredentialKind::application;
-  if (status != 401 || replayed_ || !renewable) return Act::pass;
+  if (status != 401 || !renewable) return Act::pass;
+  if (replayed_) return facts_.credential == CredentialKind::user ? Act::pass_refused_again : Act::pass;
   replayed_ = true;
   if (!replayable) return Act::pass_unreplayed;
   return facts_.credential == CredentialKind::user ? Act::wait_for_refresh : Act::renew_credential;

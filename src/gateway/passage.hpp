@@ -42,15 +42,17 @@ class Passage {
     wait_for_credential,  ///< CredentialSource::authorization; then credential_ready or token_failed
     send,                 ///< inject and forward
     pass,                 ///< let the response through
+    pass_refused_again,   ///< as pass, and TokenSource::refused_again: a rotation did not help
     pass_unreplayed,      ///< as pass, and tell the caller; the token is refreshed nevertheless, for the next request
     wait_for_refresh,     ///< TokenSource::after_refusal; then refreshed or token_failed
-    renew_credential,     ///< CredentialSource::refused, then authorization; then credential_ready or token_failed
+    renew_credential,     ///< CredentialSource::authorization anew; then credential_renewed or token_failed
   };
 
   [[nodiscard]] Act begin(const PassageFacts& facts);
   [[nodiscard]] Act not_at_hand() const { return Act::wait_for_token; }
   [[nodiscard]] Act grant_found(const GrantFit& fit);
   [[nodiscard]] Act credential_ready() const { return Act::send; }
+  [[nodiscard]] Act credential_renewed(bool newer) const { return newer ? Act::send : Act::pass; }
   /// `visible`: the caller may see the user that the failure is about, if it names one.
   [[nodiscard]] Act token_failed(TokenProblem problem, bool visible);
   /// The final response head. `replayable`: the whole request is still in memory.

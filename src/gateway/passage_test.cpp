@@ -118,7 +118,7 @@ TEST(Passage, refreshes_and_replays_once_after_a_401) {
   Passage passage = sent(CredentialKind::user);
   EXPECT_EQ(passage.response(401, true), Act::wait_for_refresh);
   EXPECT_EQ(passage.refreshed(true), Act::send);
-  EXPECT_EQ(passage.response(401, true), Act::pass);
+  EXPECT_EQ(passage.response(401, true), Act::pass_refused_again);
 }
 
 TEST(Passage, passes_a_401_when_there_is_no_newer_token) {
@@ -138,7 +138,11 @@ TEST(Passage, does_not_replay_what_is_no_longer_in_memory) {
 }
 
 TEST(Passage, renews_an_application_token_but_no_fixed_credential) {
-  EXPECT_EQ(sent(CredentialKind::application).response(401, true), Act::renew_credential);
+  Passage passage = sent(CredentialKind::application);
+  EXPECT_EQ(passage.response(401, true), Act::renew_credential);
+  EXPECT_EQ(passage.credential_renewed(false), Act::pass);
+  EXPECT_EQ(passage.credential_renewed(true), Act::send);
+  EXPECT_EQ(passage.response(401, true), Act::pass);
   for (const CredentialKind kind : {CredentialKind::management, CredentialKind::client, CredentialKind::none}) {
     EXPECT_EQ(sent(kind).response(401, true), Act::pass);
   }

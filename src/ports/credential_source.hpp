@@ -1,6 +1,7 @@
 #pragma once
 // CredentialSource: credentials of an application as a whole (not of one grant), for routes that carry them.
 
+#include <cstdint>
 #include <expected>
 #include <string>
 
@@ -12,15 +13,23 @@
 
 namespace keyfob {
 
+struct Authorization {
+  Secret value;              ///< the whole value of the header
+  std::uint64_t serial = 0;  ///< of an application token: every new one has another; 0 for fixed credentials
+};
+
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
   /// The whole value of the Authorization header for `kind` (application: "Bearer ...", management: "Basic default:AMT"
   /// or "Bearer AMT" by scheme, client: "Basic id:secret"). Never called with CredentialKind::user or none. Completes
   /// on the awaiting executor.
-  virtual Task<std::expected<Secret, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme scheme) = 0;
-  /// The provider answered 401 to it: forget a cached application token.
-  virtual void refused(AppId app, CredentialKind kind) = 0;
+  ///
+  /// `refused` is the serial of an application token that the provider answered 401 to; 0: none was. If that is still
+  /// the cached one and older than min_interval, a new one is fetched, once for all who ask. The same serial comes back
+  /// when there is nothing newer to try.
+  virtual Task<std::expected<Authorization, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme scheme,
+                                                                         std::uint64_t refused) = 0;
 };
 
 }  // namespace keyfob

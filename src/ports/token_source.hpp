@@ -106,10 +106,14 @@ class TokenSource {
   virtual Task<std::expected<GrantToken, TokenFailure>> get(AppId app, std::string user, std::string vehicle,
                                                             Milliseconds patience) = 0;
 
-  /// The provider's API answered 401 to the token of `refused`. Refreshes only if that is still the current version and
-  /// the pair is older than min_interval; the returned token has `refreshed` false when there is nothing newer to try.
+  /// The provider's API answered 401 to the token of `refused` for `vehicle` (empty: the call named none). Refreshes
+  /// only if that is still the current version, the pair is older than min_interval and the vehicle need not wait
+  /// because of refused_again; the returned token is of the version `refused` when there is nothing newer to try.
   virtual Task<std::expected<GrantToken, TokenFailure>> after_refusal(GrantRef ref, GrantVersion refused,
-                                                                      Milliseconds patience) = 0;
+                                                                      std::string vehicle, Milliseconds patience) = 0;
+  /// ... and 401 again to the replay with the token of `version`: rotating does not help this vehicle, so it is put off
+  /// for longer and longer. Any thread; returns at once.
+  virtual void refused_again(GrantRef ref, GrantVersion version, std::string vehicle) noexcept = 0;
 };
 
 }  // namespace keyfob

@@ -1,0 +1,165 @@
+"""What an answer of the API means for the token: 401 and nothing else, by the status alone, once."""
+
+import gzip
+import threading
+import time
+
+import harness
+import own_api
+from harness import together
+from own_api import reply
+
+MIB = 1 << 20
+COMPRESSED = gzip.compress(b'{"type":"AUTHENTICATION","statusCode":401}')
+
+
+class InFlight(own_api.Case):
+    """The token dies while calls are on their way."""
+
+    calls = 200
+    vehicles = ("car-1", "car-2")
+
+    def setUp(self):
+        self.gate = threading.Barrier(self.calls)
+        super().setUp()
+        self.stale = {self.pair["access_token"]}
+
+    def answer(self, request):
+        if request.token in self.stale:
+            self.gate.wait(harness.PATIENCE)  # nobody hears of it before all are under way
+            return reply(401, COMPRESSED, "Content-Encoding: gzip")
+        return reply(200, request.body)
+
+    def test_two_hundred_calls_cause_one_refresh_and_each_is_replayed_once(self):
+        def one(i):
+            return self.call("POST", f"/acme/car-{i % 2 + 1}/{i}", f"body {i}".encode())
+        answers = together(self.calls, one)
+        self.assertEqual([a.status for a in answers], [200] * self.calls, answers)
+        self.assertEqual({a.headers.get("keyfob-refreshed") for a in answers}, {"1"})
+        for i, answer in enumerate(answers):
+            self.assertEqual(answer.body, f"body {i}".encode())
+            mine = [r for r in self.requests if r.path.endswith(f"/{i}")]
+            self.assertEqual([(r.token in self.stale, r.body) for r in mine],
+                             [(True, answer.body), (False, answer.body)])
+        self.assertEqual(len(self.requests), 2 * self.calls)
+        refresh = self.sim.stats()["refresh"]
+        self.assertEqual((refresh["requests"], refresh["rotations"], refresh["second_uses"]), (1, 1, 0))
+        self.assertEqual(len({r.token for r in self.requests}), 2)
+
+
+class TwoOwners(InFlight):
+    """The same with two owners at once: nothing crosses."""
+
+    vehicles = ("car-1",)
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.import_owner("bob", ["car-2"])
+        self.stale.add(self.other["access_token"])
+
+    def test_two_hundred_calls_cause_one_refresh_and_each_is_replayed_once(self):
+        answers = together(self.calls, lambda i: self.call(path=f"/acme/car-{i % 2 + 1}/{i}"))
+        self.assertEqual([a.status for a in answers], [200] * self.calls)
+        self.assertEqual(self.sim.stats()["refresh"]["requests"], 2)
+        owners = {"car-1": self.pair["user_id"], "car-2": self.other["user_id"]}
+        sent = {(r.path.split("/")[2], r.token) for r in self.requests}
+        self.assertEqual(len(sent), 4)
+        for vehicle, token in sent:
+            self.assertEqual(self.sim.inspect(token)["user"], owners[vehicle])
+
+
+class Refused(own_api.Case):
+    """Every token is refused, or those that `stale` names."""
+
+    stale = None  # all
+
+    def answer(self, request):
+        if self.stale is None or request.token in self.stale:
+            return reply(401, COMPRESSED, "Content-Encoding: gzip", "SC-Request-Id: r1")
+        return reply(200, str(len(request.body)).encode())
+
+    def test_a_second_401_passes_through_as_it_came(self):
+        answer = self.call()
+        self.assertEqual((answer.status, answer.body, answer.code), (401, COMPRESSED, None))
+        self.assertEqual((answer.headers["content-encoding"], answer.headers["sc-request-id"]), ("gzip", "r1"))
+        self.assertEqual(answer.headers["keyfob-refreshed"], "1")
+        self.assertEqual(len(self.requests), 2)
+        self.assertEqual(self.sim.rotations(), 1)
+
+    def test_bodies_up_to_max_body_are_replayed_and_larger_ones_say_that_they_were_not(self):
+        for size, replayed in ((MIB, True), (MIB + 1, False)):
+            for chunked in (False, True):
+                with self.subTest(size=size, chunked=chunked):
+                    self.check_a_body(size, chunked, replayed)
+
+    def check_a_body(self, size, chunked, replayed):
+        self.stale = {self.token_of("user=ann")}
+        self.requests.clear()
+        before = self.sim.rotations()
+        answer = self.send_chunked(size) if chunked else self.call("POST", body=b"x" * size)
+        self.assertEqual(answer.status, 200 if replayed else 401)
+        self.assertEqual("keyfob-not-replayed" in answer.headers, not replayed)
+        self.assertEqual([len(r.body) for r in self.requests], [size] * (2 if replayed else 1))
+        harness.eventually(lambda: self.sim.rotations() == before + 1, "the refresh, also for the next call")
+        self.stale = {self.pair["access_token"]}
+        self.assertEqual(harness.eventually(lambda: self.call(), "an answer").status, 200)
+        self.reset_age()
+
+    def send_chunked(self, size):
+        connection = harness.http.client.HTTPConnection(*self.address(), timeout=harness.PATIENCE)
+        pieces = (b"x" * min(65536, size - at) for at in range(0, size, 65536))
+        connection.request("POST", "/acme/car-1/x", pieces, {"Authorization": f"Bearer {self.world.api_key}"},
+                           encode_chunked=True)
+        response = connection.getresponse()
+        answer = harness.Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        connection.close()
+        return answer
+
+    def address(self):
+        parts = harness.urllib.parse.urlsplit(self.world.daemon.origin)
+        return parts.hostname, parts.port
+
+    def reset_age(self):
+        """An import's pair has no age: min_interval does not hold it back."""
+        fresh = self.sim.issue(user=self.pair["user_id"], client_id=harness.CLIENT_ID) | {"vehicles": ["car-1"]}
+        self.world.import_grant("ann", pair=fresh)
+
+
+class Once(own_api.Case):
+    """Nothing but a 401 is ever sent a second time, whatever the method."""
+
+    def answer(self, request):
+        return reply(int(request.path.rsplit("/", 1)[1]), b"no", "Retry-After: 1")
+
+    def test_other_answers_are_not_retried(self):
+        for status in (400, 403, 404, 409, 425, 429, 430, 500, 501, 502, 503, 504, 511, 301, 307):
+            for method in ("GET", "POST", "PUT", "DELETE"):
+                self.requests.clear()
+                answer = self.call(method, f"/acme/car-1/{status}")
+                self.assertEqual((answer.status, answer.body, answer.code), (status, b"no", None))
+                self.assertEqual(len(self.requests), 1, (method, status))
+        self.assertEqual(self.sim.rotations(), 0)
+
+
+class Stubborn(own_api.Case):
+    """One vehicle is refused whatever its token; its neighbour on the same grant is fine."""
+
+    config = {("refresh", "min_interval"): '"200ms"'}
+    vehicles = ("car-1", "car-2")
+
+    def answer(self, request):
+        return reply(401 if "/car-2/" in request.path else 200)
+
+    def test_it_waits_longer_and_longer_instead_of_rotating_the_grant_for_ever(self):
+        end, calls = time.monotonic() + 5, 0
+        while time.monotonic() < end:
+            self.assertEqual(self.call(path="/acme/car-2/x").status, 401)
+            self.assertEqual(self.call(path="/acme/car-1/x").status, 200)
+            calls += 1
+        self.assertGreater(calls, 50)
+        # 0, 0.4, 1.2, 2.8 seconds; one every 0.2 seconds without.
+        self.assertIn(self.sim.rotations(), range(2, 6))
+
+
+if __name__ == "__main__":
+    harness.main()
