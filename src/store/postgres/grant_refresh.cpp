@@ -21,7 +21,8 @@ constexpr char kCommit[] =
     "WITH stored AS (UPDATE grants AS g SET access_sealed = $5, refresh_sealed = $6, access_expires_at = $7, "
     "refresh_expires_at = $8, generation = g.generation + 1, "
     "status = CASE WHEN g.status = 'revoking' THEN g.status ELSE 'active' END, "
-    "scope = CASE WHEN $9 = '' THEN g.scope ELSE $9 END, rotated_at = $10, updated_at = $10, due_at = $11, "
+    "scope = CASE WHEN $9 = '' THEN g.scope ELSE $9 END, rotated_at = $10, updated_at = $10, due_at = $11, renew_by = "
+    "$15, "
     "refused_count = 0, first_refused_at = NULL, last_refused_at = NULL, refused_certain = false, "
     "refused_after_unknown = false, refused_reason = NULL, " KEYFOB_NO_ATTEMPT ", changed_xid = " KEYFOB_XID
     ", changed_by = $12 WHERE " KEYFOB_THIS_VERSION "AND g.status <> 'revoked' RETURNING " KEYFOB_GRANT_COLUMNS
@@ -76,7 +77,7 @@ Question commit_question(const CommitRequest& request, WriterId writer) {
   return {pair.grant.str(),
           {call(kCommit, pair.app, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access,
                 pair.sealed.refresh, pair.access_expires_at, pair.refresh_expires_at, pair.scope, request.rotated_at,
-                request.due_at, writer, minute_of(request.rotated_at), request.node.id)}};
+                request.due_at, writer, minute_of(request.rotated_at), request.node.id, request.renew_by)}};
 }
 
 Question update_question(const UpdateRequest& request, WriterId writer) {

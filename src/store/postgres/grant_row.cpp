@@ -79,6 +79,7 @@ GrantRecord read_grant(Rows& rows) {
   grant.updated_at = rows.time();
   grant.rotated_at = rows.optional_time();
   grant.due_at = rows.time();
+  grant.renew_by = rows.time();
   grant.refusals = read_refusals(rows);
   grant.attention = read_attention(rows);
   auto attempt = read_attempt(rows);

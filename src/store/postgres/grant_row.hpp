@@ -15,7 +15,7 @@
 #define KEYFOB_GRANT_COLUMNS                                                                                     \
   "g.app_id, g.grant_id, g.user_id, g.provider_user, g.single_select, g.vehicles, g.scope, g.status, "           \
   "g.generation, g.epoch, g.access_expires_at, g.refresh_expires_at, g.created_at, g.updated_at, g.rotated_at, " \
-  "g.due_at, g.refused_count, g.first_refused_at, g.last_refused_at, g.refused_certain, "                        \
+  "g.due_at, g.renew_by, g.refused_count, g.first_refused_at, g.last_refused_at, g.refused_certain, "            \
   "g.refused_after_unknown, g.refused_reason, g.attention_reason, g.attention_vehicle, g.attention_since, "      \
   "g.attempt_id, g.attempt_node, g.attempt_incarnation, g.attempt_stranded, g.first_sent_at, g.lease_until, "    \
   "g.access_sealed, g.refresh_sealed, g.association_mac, " KEYFOB_NOW " AS store_now "

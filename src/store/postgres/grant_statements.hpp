@@ -47,8 +47,11 @@ struct UpdateRequest {
 [[nodiscard]] std::vector<KeptPair> read_late(Rows& rows, const GrantRef& ref);
 [[nodiscard]] Question drop_late_question(const KeptPair& pair);
 
-[[nodiscard]] Question claim_due_question(WallTime now, Milliseconds hold, std::size_t limit);
-[[nodiscard]] std::vector<GrantRecord> read_claimed(Rows& rows);
+/// No calls when nothing is asked for.
+[[nodiscard]] Question claim_due_question(const std::vector<DueShare>& shares, WallTime now, Milliseconds hold);
+[[nodiscard]] std::vector<GrantRecord> read_claimed(std::span<Rows> shares);
+[[nodiscard]] Question outlook_question(const AppId& app, WallTime now, std::size_t count_at_most);
+[[nodiscard]] DueOutlook read_outlook(std::span<Rows> rows);
 [[nodiscard]] Question abandoned_question(const NodeIdentity& node, std::size_t limit);
 
 [[nodiscard]] Question health_question(const GrantRef& asking, WallTime since);

@@ -7,12 +7,13 @@ namespace {
 
 #define KEYFOB_PUT_COLUMNS                                                                                         \
   "app_id, grant_id, user_id, provider_user, single_vehicle, single_select, vehicles, scope, status, generation, " \
-  "epoch, access_expires_at, refresh_expires_at, created_at, updated_at, rotated_at, due_at, refused_count, "      \
+  "epoch, access_expires_at, refresh_expires_at, created_at, updated_at, rotated_at, due_at, renew_by, "           \
+  "refused_count, "                                                                                                \
   "first_refused_at, last_refused_at, refused_certain, refused_after_unknown, refused_reason, attention_reason, "  \
   "attention_vehicle, attention_since, access_sealed, refresh_sealed, association_mac, changed_by, changed_xid"
 #define KEYFOB_PUT_VALUES                                                                                           \
   "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, " \
-  "$25, $26, $27, $28, $29, $30, " KEYFOB_XID
+  "$25, $26, $27, $28, $29, $30, $31, " KEYFOB_XID
 #define KEYFOB_INDEX_VEHICLES                                              \
   "indexed AS (INSERT INTO grant_vehicles (app_id, vehicle_id, grant_id) " \
   "SELECT s.app_id, v.id, s.grant_id FROM stored AS s, unnest($7) AS v (id) ON CONFLICT DO NOTHING) "
@@ -25,7 +26,7 @@ constexpr char kInsert[] =
 constexpr char kReplace[] =
     "WITH old AS (SELECT vehicles FROM grants WHERE app_id = $1 AND grant_id = $2), "
     "stored AS (UPDATE grants AS g SET (" KEYFOB_PUT_COLUMNS ") = (" KEYFOB_PUT_VALUES "), " KEYFOB_NO_ATTEMPT
-    " WHERE g.app_id = $1 AND g.grant_id = $2 AND g.generation = $31 AND g.epoch = $32 AND NOT EXISTS "
+    " WHERE g.app_id = $1 AND g.grant_id = $2 AND g.generation = $32 AND g.epoch = $33 AND NOT EXISTS "
     "(SELECT 1 FROM grants AS o WHERE o.app_id = $1 AND o.user_id = $3 AND o.provider_user = $4 AND "
     "o.single_vehicle = $5 AND o.grant_id <> $2) RETURNING g.app_id, g.grant_id), "
     "dropped AS (DELETE FROM grant_vehicles AS d USING stored AS s WHERE d.app_id = s.app_id AND "
@@ -66,7 +67,8 @@ Call put_call(const PutRequest& request, WriterId writer) {
   Call put = call(request.replaces ? kReplace : kInsert, grant.app, grant.id, grant.user, grant.provider_user,
                   single_vehicle_of(grant), grant.single_select, views_of(grant.vehicles), grant.scope,
                   to_string(grant.status), grant.version.generation, grant.version.epoch, grant.access_expires_at,
-                  grant.refresh_expires_at, grant.created_at, grant.updated_at, grant.rotated_at, grant.due_at);
+                  grant.refresh_expires_at, grant.created_at, grant.updated_at, grant.rotated_at, grant.due_at,
+                  grant.renew_by);
   add_refusals(put.arguments, grant.refusals);
   add_attention(put.arguments, grant.attention);
   put.arguments.add(record.sealed.access, record.sealed.refresh, record.association_mac, writer);

@@ -305,10 +305,20 @@ Task<Result<void>> PostgresStore::drop_late(KeptPair pair) {
 
 // --- background ---
 
-Task<Result<std::vector<GrantRecord>>> PostgresStore::claim_due(WallTime now, Milliseconds hold, std::size_t limit) {
-  auto question = pg::claim_due_question(now, hold, limit);
-  auto read = [](RowSpan rows) -> Result<std::vector<GrantRecord>> { return pg::read_claimed(rows[0]); };
-  return pg::ask<Result<std::vector<GrantRecord>>>(machinery_->writers, std::move(question), std::move(read));
+Task<Result<std::vector<GrantRecord>>> PostgresStore::claim_due(std::vector<DueShare> shares, WallTime now,
+                                                                Milliseconds hold) {
+  auto question = pg::claim_due_question(shares, now, hold);
+  if (question.calls.empty()) co_return std::vector<GrantRecord>();
+  auto read = [](RowSpan rows) -> Result<std::vector<GrantRecord>> { return pg::read_claimed(rows); };
+  auto claimed =
+      co_await pg::ask<Result<std::vector<GrantRecord>>>(machinery_->writers, std::move(question), std::move(read));
+  co_return claimed;
+}
+
+Task<Result<DueOutlook>> PostgresStore::outlook(AppId app, WallTime now, std::size_t count_at_most) {
+  auto question = pg::outlook_question(app, now, count_at_most);
+  auto read = [](RowSpan rows) -> Result<DueOutlook> { return pg::read_outlook(rows); };
+  return pg::ask<Result<DueOutlook>>(machinery_->readers, std::move(question), std::move(read));
 }
 
 Task<Result<std::vector<GrantRecord>>> PostgresStore::abandoned(NodeIdentity node, std::size_t limit) {

@@ -20,6 +20,7 @@ CREATE TABLE grants (
   updated_at bigint NOT NULL,
   rotated_at bigint,
   due_at bigint NOT NULL,
+  renew_by bigint NOT NULL,
   refused_count bigint NOT NULL,
   first_refused_at bigint,
   last_refused_at bigint,                       -- null: not refused
@@ -46,7 +47,9 @@ CREATE TABLE grants (
 ALTER TABLE grants ALTER COLUMN access_sealed SET STORAGE EXTERNAL;
 ALTER TABLE grants ALTER COLUMN refresh_sealed SET STORAGE EXTERNAL;
 CREATE UNIQUE INDEX grants_by_user ON grants (app_id, user_id, provider_user, single_vehicle);
-CREATE INDEX grants_due ON grants (due_at) WHERE status <> 'revoked';
+CREATE INDEX grants_due ON grants (app_id, due_at) WHERE status <> 'revoked';
+CREATE INDEX grants_unsettled ON grants (app_id, due_at) WHERE status IN ('suspect', 'revoking');
+CREATE INDEX grants_renew_by ON grants (app_id, renew_by) WHERE status IN ('active', 'suspect');
 CREATE INDEX grants_attempts ON grants (lease_until) WHERE attempt_id IS NOT NULL;
 CREATE INDEX grants_refused ON grants (app_id, last_refused_at) WHERE last_refused_at IS NOT NULL;
 CREATE INDEX grants_changed ON grants (changed_xid);
