@@ -6,6 +6,7 @@ namespace keyfob {
 namespace {
 
 constexpr Milliseconds kReprobe = hours(6);
+constexpr Milliseconds kSlowestReprobe = days(1);
 
 Refusals counted(const RefusalFacts& facts, WallTime now) {
   Refusals refusals = facts.before;
@@ -49,7 +50,7 @@ RefusalVerdict judge_refusal(const RefusalFacts& facts, WallTime now) {
   }
   if (facts.status == GrantStatus::needs_reauth) {
     verdict.status = GrantStatus::needs_reauth;
-    verdict.next_look = kReprobe;
+    verdict.next_look = std::clamp<Milliseconds>((now - verdict.refusals.first_at) / 2, kReprobe, kSlowestReprobe);
     return verdict;
   }
   if (!verdict.burst && confirmable(facts, verdict.refusals, now)) {
