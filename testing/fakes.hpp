@@ -69,9 +69,12 @@ class RecordingMetrics final : public Metrics {
   void count(std::string_view name, std::string_view label, double by) override {
     counts[std::string(name) + (label.empty() ? "" : "." + std::string(label))] += by;
   }
-  void gauge(std::string_view, double, std::string_view) override {}
+  void gauge(std::string_view name, double value, std::string_view label) override {
+    gauges[std::string(name) + (label.empty() ? "" : "." + std::string(label))] = value;
+  }
   void observe(std::string_view, Milliseconds, std::string_view) override {}
   std::map<std::string, double> counts;
+  std::map<std::string, double> gauges;
 };
 
 }  // namespace keyfob::testing

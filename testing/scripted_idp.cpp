@@ -66,20 +66,30 @@ TokenAnswer ScriptedIdp::refresh(const std::string& token, Fault fault) {
   return answer_of(copy, fault);
 }
 
-Task<TokenAnswer> ScriptedIdp::exchange(TokenRequest request, ExchangeLimits limits) {
-  Fault fault = always;
+Fault ScriptedIdp::fault_for(const TokenRequest& request) {
   if (!faults_.empty()) {
-    fault = faults_.front();
+    const Fault fault = faults_.front();
     faults_.pop_front();
+    return fault;
   }
+  const RefreshGrant* refresh = std::get_if<RefreshGrant>(&request.grant);
+  if (always != Fault::none || !fault_of || refresh == nullptr) return always;
+  const auto token = refresh_tokens_.find(std::string(reveal_secret(refresh->refresh_token)));
+  return token == refresh_tokens_.end() ? always : fault_of(token->second.owner);
+}
+
+Task<TokenAnswer> ScriptedIdp::exchange(TokenRequest request, ExchangeLimits limits) {
+  const Fault fault = fault_for(request);
   ++exchanges_;
+  most_at_once_ = std::max(most_at_once_, ++at_once_);
+  const std::shared_ptr<void> over(nullptr, [this](void*) { --at_once_; });
   if (fault == Fault::unsent || clock_.boot() > limits.send_before) co_return plain(Disposition::unsent, 0);
   co_await clock_.sleep(latency);
   const bool known = reveal_secret(request.client_secret) == client_secret;
   if (fault == Fault::wrong_client || !known) co_return plain(Disposition::configuration, 401, "invalid_client");
   if (fault == Fault::throttled) {
     TokenAnswer answer = plain(Disposition::throttled, 429);
-    answer.retry_after = seconds(2);
+    answer.retry_after = retry_after;
     co_return answer;
   }
   if (fault == Fault::server_error) co_return plain(Disposition::unknown, 503);

@@ -3,6 +3,7 @@
 // refresh token.
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <string>
 
@@ -45,11 +46,15 @@ class ScriptedIdp final : public TokenEndpoint, public ProviderApi {
   Milliseconds slow_by = seconds(20);
   std::string client_secret = "secret";
   Fault always = Fault::none;
-  std::map<std::string, std::vector<VehicleId>> vehicles{};  ///< by owner
+  std::function<Fault(const std::string& owner)> fault_of{};  ///< asked when neither next() nor always says more
+  Milliseconds retry_after = seconds(2);                      ///< of Fault::throttled
+  std::map<std::string, std::vector<VehicleId>> vehicles{};   ///< by owner
   bool revoke_fails = false;
 
   [[nodiscard]] int rotations() const { return rotations_; }
   [[nodiscard]] int exchanges() const { return exchanges_; }
+  /// The most exchanges that were on the wire together.
+  [[nodiscard]] int most_at_once() const { return most_at_once_; }
   [[nodiscard]] int late_uses() const { return late_uses_; }
   [[nodiscard]] int revoked() const { return revoked_; }
   /// The provider accepts this refresh token now.
@@ -64,6 +69,7 @@ class ScriptedIdp final : public TokenEndpoint, public ProviderApi {
     std::string next_access{};
     std::string next_refresh{};
   };
+  Fault fault_for(const TokenRequest& request);
   TokenAnswer refresh(const std::string& token, Fault fault);
   TokenAnswer answer_of(const Token& token, Fault fault) const;
   std::string mint(std::string_view kind);
@@ -75,6 +81,8 @@ class ScriptedIdp final : public TokenEndpoint, public ProviderApi {
   int minted_ = 0;
   int rotations_ = 0;
   int exchanges_ = 0;
+  int at_once_ = 0;
+  int most_at_once_ = 0;
   int late_uses_ = 0;
   int revoked_ = 0;
 };

@@ -5,12 +5,6 @@
 #include <boost/asio/detached.hpp>
 
 namespace keyfob::engine {
-namespace {
-
-constexpr Milliseconds kRecoverAgain = seconds(30);
-constexpr std::size_t kRememberedRecoveries = 100'000;
-
-}  // namespace
 
 Task<Result<void>> Background::first_round() {
   parts_.refresher.reload_held();
@@ -25,8 +19,10 @@ Task<Result<void>> Background::first_round() {
 void Background::launch() {
   auto ticks = [self = shared_from_this()]() -> Task<void> { co_await self->tick_loop(); };
   auto changes = [self = shared_from_this()]() -> Task<void> { co_await self->change_loop(); };
+  auto review = [self = shared_from_this()]() -> Task<void> { co_await self->due_->review(&self->stopping_); };
   asio::co_spawn(context_.executor, std::move(ticks), asio::detached);
   asio::co_spawn(context_.executor, std::move(changes), asio::detached);
+  asio::co_spawn(context_.executor, std::move(review), asio::detached);
 }
 
 Task<void> Background::tick_loop() {
@@ -34,9 +30,10 @@ Task<void> Background::tick_loop() {
     const Result<void> recovered = co_await recover();
     if (recovered) {
       co_await replay_spool();
-      co_await serve_due();
+      co_await due_->serve();
       co_await probe_suspended();
     }
+    co_await due_->report();
     context_.metrics.gauge("flights", static_cast<double>(parts_.refresher.flights()));
     co_await context_.clock.sleep(policy_.recovery_interval);
   }
@@ -73,27 +70,36 @@ Task<Result<void>> Background::look_for_changes() {
 
 // --- recovery ---
 
-/// Where a use after the window may be punished, an old attempt is only worth a try when nothing is left to lose.
-bool Background::worth_recovering(const Grant& grant) const {
-  const auto app = parts_.directory.snapshot()->find(grant.app);
-  if (!app || !grant.attempt) return false;
-  const bool inside = grant.attempt->since_first_sent < app->profile->reuse_window;
-  if (inside) return true;
-  const auto last = recovered_at_.find(grant.id);
-  if (last != recovered_at_.end() && context_.clock.boot() - last->second < kRecoverAgain) return false;
-  return app->profile->late_reuse || grant.access_expires_at <= context_.clock.wall();
+/// Inside the window recovery goes ahead of all else; a provider that asked for patience gets half of it.
+bool Background::recover_now(const Grant& grant, const ApplicationView& app) const {
+  const Milliseconds since = grant.attempt->since_first_sent;
+  if (since >= app.profile->reuse_window) return false;
+  return !parts_.refresher.gate(grant.app).paused(context_.clock.boot()) || since >= app.profile->reuse_window / 2;
+}
+
+/// Where a use after the window may be punished, an old attempt is only worth a try when nothing is left to lose. It is
+/// in no hurry any more: it has its turn like everybody in the background.
+bool Background::recover_late(const Grant& grant, const ApplicationView& app) const {
+  if (grant.attempt->since_first_sent < app.profile->reuse_window) return false;
+  if (!app.profile->late_reuse && grant.access_expires_at > context_.clock.wall()) return false;
+  const BootTime now = context_.clock.boot();
+  return parts_.refresher.retries().may_try(grant.id, now) && parts_.refresher.gate(grant.app).reserve(1, now) == 1;
 }
 
 Task<Result<void>> Background::recover() {
   const NodeIdentity node = context_.node;
   Result<std::vector<GrantRecord>> abandoned = co_await parts_.due.abandoned(node, policy_.batch);
   if (!abandoned) co_return fail(abandoned.error());
-  if (recovered_at_.size() > kRememberedRecoveries) recovered_at_.clear();
+  const auto directory = parts_.directory.snapshot();
   for (GrantRecord& record : *abandoned) {
     const GrantRef ref{record.grant.app, record.grant.id};
-    if (parts_.refresher.in_flight(ref) || !worth_recovering(record.grant)) continue;
-    recovered_at_[record.grant.id] = context_.clock.boot();
-    parts_.refresher.start(std::move(record), Purpose::recovery);
+    const auto app = directory->find(ref.app);
+    if (!app || !record.grant.attempt || parts_.refresher.in_flight(ref)) continue;
+    if (recover_now(record.grant, *app)) {
+      parts_.refresher.start(std::move(record), Purpose::recovery);
+    } else if (recover_late(record.grant, *app)) {
+      parts_.refresher.start(std::move(record), Purpose::background);
+    }
   }
   co_return Result<void>();
 }
@@ -127,34 +133,7 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
   parts_.refresher.reload_held();
 }
 
-// --- due grants ---
-
-Task<void> Background::serve_due() {
-  const WallTime now = context_.clock.wall();
-  std::vector<DueShare> shares;
-  const auto directory = parts_.directory.snapshot();
-  for (const auto& [app, view] : directory->applications) shares.push_back({app, policy_.batch, policy_.batch / 2});
-  Result<std::vector<GrantRecord>> due = co_await parts_.due.claim_due(std::move(shares), now, policy_.hold);
-  if (!due) co_return;
-  for (GrantRecord& record : *due) co_await serve_one(std::move(record));
-}
-
-Task<void> Background::serve_one(GrantRecord record) {
-  if (record.grant.status == GrantStatus::revoking) {
-    auto retry = [self = shared_from_this(), ref = GrantRef{record.grant.app, record.grant.id}]() -> Task<void> {
-      const auto state = co_await self->parts_.revoker.revoke(ref, false);
-      if (!state) self->context_.metrics.count("revoke_retries_failed");
-    };
-    asio::co_spawn(context_.executor, std::move(retry), asio::detached);
-    co_return;
-  }
-  if (is_provisional(record.grant) && record.grant.access_expires_at > context_.clock.wall()) {
-    const Result<Grant> settled = co_await parts_.consent.identify(std::move(record));
-    if (!settled) context_.metrics.count("identify_failures");
-    co_return;
-  }
-  parts_.refresher.start(std::move(record), Purpose::background);
-}
+// --- suspended applications ---
 
 Task<void> Background::probe_suspended() {
   for (const GrantRef& ref : parts_.refresher.due_probes()) {

@@ -4,6 +4,7 @@
 
 #include "engine/broker.hpp"
 #include "engine/consent.hpp"
+#include "engine/due_queue.hpp"
 #include "engine/revoker.hpp"
 
 namespace keyfob::engine {
@@ -11,8 +12,8 @@ namespace keyfob::engine {
 struct BackgroundPolicy {
   Milliseconds recovery_interval = seconds(1);
   Milliseconds max_staleness = seconds(2);
-  std::size_t batch = 64;           ///< grants looked at per tick and kind
-  Milliseconds hold = seconds(60);  ///< how long a claimed grant is this node's
+  std::size_t batch = 512;  ///< abandoned attempts looked at per tick
+  DueQueuePolicy due{};
 };
 
 class Background : public std::enable_shared_from_this<Background> {
@@ -27,7 +28,11 @@ class Background : public std::enable_shared_from_this<Background> {
     ChangeFeed& changes;
   };
   Background(Parts parts, BackgroundPolicy policy)
-      : parts_(parts), context_(parts.refresher.context()), policy_(policy) {}
+      : parts_(parts),
+        context_(parts.refresher.context()),
+        policy_(policy),
+        due_(std::make_shared<DueQueue>(
+            DueQueue::Parts{parts.refresher, parts.revoker, parts.consent, parts.directory, parts.due}, policy.due)) {}
 
   /// One round of everything, before the first request is served. An outage of the store is an error; damaged records
   /// are not.
@@ -43,16 +48,15 @@ class Background : public std::enable_shared_from_this<Background> {
   Task<Result<void>> recover();
   Task<void> replay_spool();
   Task<void> settle_spooled(SpooledPair spooled);
-  Task<void> serve_due();
-  Task<void> serve_one(GrantRecord record);
   Task<void> probe_suspended();
-  [[nodiscard]] bool worth_recovering(const Grant& grant) const;
+  [[nodiscard]] bool recover_now(const Grant& grant, const ApplicationView& app) const;
+  [[nodiscard]] bool recover_late(const Grant& grant, const ApplicationView& app) const;
 
   Parts parts_;
   RefreshContext& context_;
   BackgroundPolicy policy_;
   std::string cursor_;
-  std::unordered_map<GrantId, BootTime> recovered_at_;  ///< when an abandoned attempt was taken up last
+  std::shared_ptr<DueQueue> due_;
   bool stopping_ = false;
 };
 

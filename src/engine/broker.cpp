@@ -191,7 +191,7 @@ Task<Broker::Answer<GrantToken>> Broker::serve(GrantRecord stored, Milliseconds 
   for (int round = 0; round < kRounds; ++round) {
     switch (decide_serving(record.grant, context_.clock.wall(), policy_.serving)) {
       case Serving::serve: co_return open(record, rotated);
-      case Serving::serve_and_refresh: refresher_.start(stored, Purpose::background); co_return open(record, rotated);
+      case Serving::serve_and_refresh: refresher_.start(stored, Purpose::ahead); co_return open(record, rotated);
       case Serving::wait_briefly: {
         GrantRecord copy = stored;
         Answer<GrantRecord> better =
@@ -300,7 +300,7 @@ Task<void> Broker::refresh_ahead(GrantRef ref) {
   if (!stored) co_return;
   const GrantRecord record = refresher_.overlaid(*stored);
   if (decide_serving(record.grant, context_.clock.wall(), policy_.serving) != Serving::serve) {
-    refresher_.start(std::move(*stored), Purpose::background);
+    refresher_.start(std::move(*stored), Purpose::ahead);
   }
 }
 

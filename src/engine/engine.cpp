@@ -20,7 +20,8 @@ RefreshPolicy refresh_policy(const EngineConfig& config) {
   policy.timing.timeout = config.timeout;
   policy.timing.lease = config.lease;
   policy.due = due_policy(config);
-  policy.gate = {config.max_in_flight, config.max_rate};
+  policy.recovery_interval = config.recovery_interval;
+  policy.gate = {config.max_in_flight, config.max_in_flight, config.max_rate};
   return policy;
 }
 

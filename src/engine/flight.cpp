@@ -11,13 +11,6 @@ namespace {
 
 using Kind = RefreshAction::Kind;
 
-RefreshTiming timing_for(const RefreshPolicy& policy, const ProviderProfile& profile) {
-  RefreshTiming timing = policy.timing;
-  timing.reuse_window = profile.reuse_window;
-  timing.late_reuse = profile.late_reuse;
-  return timing;
-}
-
 }  // namespace
 
 Flight::Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, GrantRecord record, Purpose purpose)
@@ -27,7 +20,8 @@ Flight::Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, Gra
       record_(std::move(record)),
       at_(record_.grant.version),
       purpose_(purpose),
-      machine_(timing_for(context_.policy, *app_->profile), app_->has_secret(SecretPurpose::previous_client_secret)),
+      ticket_(owner_.gate(record_.grant.app).ticket(purpose)),
+      machine_(context_.policy.timing_for(*app_->profile), app_->has_secret(SecretPurpose::previous_client_secret)),
       mailbox_(context_.executor),
       landed_(context_.executor) {}
 
@@ -46,7 +40,7 @@ Task<std::optional<FlightResult>> Flight::wait(Milliseconds patience) {
 }
 
 Task<void> Flight::run() {
-  co_await owner_.gate(record_.grant.app).enter(purpose_, context_.clock);
+  co_await owner_.gate(record_.grant.app).enter(ticket_, context_.clock);
   if (auto intact = context_.sealer.verify(record_); !intact) {
     damaged_ = true;
     detail_ = intact.error().what;
@@ -70,7 +64,9 @@ Task<Flight::Event> Flight::carry_out(RefreshAction action) {
     case Kind::exchange: {
       Event event = start_exchange(action);
       if (!std::holds_alternative<refresh::Noted>(event)) co_return event;
-      co_return co_await next_event(action.delay);
+      Event next = co_await next_event(action.delay);
+      if (std::holds_alternative<refresh::TimerEnded>(next)) provider_failed();  // the deadline T
+      co_return next;
     }
     case Kind::await: co_return co_await next_event(action.delay);
     case Kind::commit: co_return co_await commit_exchange(action.exchange);
@@ -79,7 +75,7 @@ Task<Flight::Event> Flight::carry_out(RefreshAction action) {
     case Kind::keep_late: co_return co_await keep_late(action);
     case Kind::discard: co_return co_await discard(action);
     case Kind::reread: co_return co_await reread();
-    case Kind::note_unused: co_return co_await note_unused();
+    case Kind::note_unused: co_return co_await note_unused(action.retry_after);
     case Kind::note_refused: co_return co_await note_refused(action.disposition);
     case Kind::finish: co_return finish(action);
     case Kind::stop: break;
@@ -234,18 +230,27 @@ void Flight::provider_answered(const TokenAnswer& answer) {
   ApplicationGate& gate = owner_.gate(record_.grant.app);
   const BootTime now = context_.clock.boot();
   switch (answer.disposition) {
-    case Disposition::configuration:
-      // A second choice may still work; finish() suspends when none does.
-      break;
     case Disposition::throttled:
-      gate.pause(now + std::min<Milliseconds>(answer.retry_after.value_or(seconds(1)), minutes(10)));
+      gate.slow_down(now, now + std::min<Milliseconds>(answer.retry_after.value_or(seconds(1)), minutes(10)));
       break;
     case Disposition::done:
     case Disposition::refused:
       if (gate.resume()) context_.emit("application.resumed", record_.grant);
+      gate.answered();
       break;
-    default: break;
+    case Disposition::configuration:  // a second choice may still work; finish() suspends when none does
+    case Disposition::suspicious: gate.answered(); break;
+    case Disposition::unknown:
+    case Disposition::unsent:
+    case Disposition::transient: provider_failed(); break;
   }
+}
+
+void Flight::provider_failed() {
+  ApplicationGate& gate = owner_.gate(record_.grant.app);
+  const bool before = gate.circuit_open();
+  gate.failed(context_.clock.boot(), record_.grant.id.view(), context_.die());
+  if (!before && gate.circuit_open()) context_.metrics.count("circuits_opened");
 }
 
 // --- storing ---

@@ -20,6 +20,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   /// Empty: `patience` ended first.
   Task<std::optional<FlightResult>> wait(Milliseconds patience);
   [[nodiscard]] GrantRef ref() const { return {record_.grant.app, record_.grant.id}; }
+  /// Somebody joined for this reason.
+  void promote(Purpose purpose) { owner_.gate(record_.grant.app).promote(ticket_, purpose); }
 
  private:
   struct Exchange {
@@ -43,7 +45,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Task<Event> keep_late(RefreshAction action);
   Task<Event> discard(RefreshAction action);
   Task<Event> reread();
-  Task<Event> note_unused();
+  Task<Event> note_unused(Milliseconds retry_after);
   Task<Event> note_refused(Disposition disposition);
   void tell(const RefusalVerdict& verdict, GrantStatus before);
   Event finish(const RefreshAction& action);
@@ -54,6 +56,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, WallTime sent_at);
   [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;
   void provider_answered(const TokenAnswer& answer);
+  void provider_failed();
   void committed(GrantRecord record);
   Task<void> release(const RefreshAction& action);
   Task<void> release_slot(ExchangeNumber number);
@@ -64,7 +67,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   std::shared_ptr<const ApplicationView> app_;
   GrantRecord record_;
   GrantVersion at_;  ///< the version this flight refreshes
-  Purpose purpose_;
+  Purpose purpose_;  ///< why it was started
+  std::shared_ptr<ApplicationGate::Ticket> ticket_;
   RefreshMachine machine_;
   Mailbox<Event> mailbox_;
   Wakeup landed_;

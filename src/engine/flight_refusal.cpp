@@ -29,10 +29,15 @@ Task<Flight::Event> Flight::reread() {
   co_return refresh::Reread{.moved = false, .spare_pair = spare_.has_value()};
 }
 
-Task<Flight::Event> Flight::note_unused() {
+/// A grant that the queue had claimed comes back when it makes sense again, each at a time of its own.
+Task<Flight::Event> Flight::note_unused(Milliseconds retry_after) {
   GrantChange change;
   change.clear_attempt = attempt_;
   const WallTime now = context_.clock.wall();
+  if (purpose_ == Purpose::background) {
+    const Milliseconds wait = owner_.retries().failed(record_.grant.id, context_.clock.boot(), context_.die());
+    change.due_at = now + std::max(wait, retry_after);
+  }
   const GrantRef here = ref();
   Result<UpdateOutcome> outcome = co_await context_.store.update(here, at_, std::move(change), now);
   if (!outcome && gone(outcome.error())) co_return refresh::Moved{};
@@ -62,7 +67,8 @@ Task<Flight::Event> Flight::note_refused(Disposition disposition) {
   change.status = verdict.status;
   change.refusals = verdict.refusals;
   change.clear_attempt = attempt_;
-  change.due_at = now + verdict.next_look;
+  const Milliseconds spread = verdict.next_look / 10;  // those who were refused together are not asked together
+  change.due_at = now + verdict.next_look + Milliseconds(context_.die() % (spread.count() + 1));
   Result<UpdateOutcome> outcome = co_await context_.store.update(here, at_, std::move(change), now);
   if (!outcome && gone(outcome.error())) co_return refresh::Moved{};
   if (!outcome) co_return refresh::StoreFailed{};
@@ -104,12 +110,15 @@ Flight::Event Flight::finish(const RefreshAction& action) {
     owner_.remember_probe(ref());
     context_.emit("application.suspended", record_.grant, detail_);
   }
-  if (action.outcome == RefreshOutcome::refreshed) owner_.succeeded(record_.grant.app);
+  if (action.outcome == RefreshOutcome::refreshed) owner_.succeeded(ref());
+  if (action.outcome == RefreshOutcome::unavailable && attempt_) {
+    owner_.retries().failed(record_.grant.id, context_.clock.boot(), context_.die());
+  }
   context_.metrics.count("flights", outcome_name(action.outcome));
   result_ = std::move(result);
   owner_.landed(*this);
   ++owner_.lingering_;
-  gate.leave();
+  gate.leave(*ticket_);
   landed_.notify();
   return refresh::Noted{};
 }

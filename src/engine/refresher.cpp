@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "core/in_flight_limit.hpp"
 #include "core/refusal.hpp"
 #include "engine/flight.hpp"
 
@@ -37,12 +38,23 @@ void RefreshContext::emit(std::string name, const Grant& grant, std::string deta
   events.emit(event);
 }
 
+RefreshTiming RefreshPolicy::timing_for(const ProviderProfile& profile) const {
+  RefreshTiming out = timing;
+  out.reuse_window = profile.reuse_window;
+  out.late_reuse = profile.late_reuse;
+  return out;
+}
+
 Refresher::Started Refresher::ensure(GrantRecord record, Purpose purpose) {
   const GrantId id = record.grant.id;
-  if (const auto it = flights_.find(id); it != flights_.end()) return {it->second};
+  if (const auto it = flights_.find(id); it != flights_.end()) {
+    it->second->promote(purpose);
+    return {it->second};
+  }
   const auto app = context_.directory.snapshot()->find(record.grant.app);
   if (!app) return {nullptr, {RefreshOutcome::unavailable, seconds(1)}};
-  const auto refusal = gate(record.grant.app).admit(purpose, context_.clock.boot(), app->app().revision);
+  const auto refusal =
+      gate(record.grant.app).admit(purpose, context_.clock.boot(), app->app().revision, context_.die());
   if (refusal) return {nullptr, *refusal};
   const auto flight = std::make_shared<Flight>(*this, app, std::move(record), purpose);
   flights_.emplace(id, flight);
@@ -72,7 +84,14 @@ void Refresher::landed(const Flight& flight) {
 
 ApplicationGate& Refresher::gate(const AppId& app) {
   auto& gate = gates_[app];
-  if (!gate) gate = std::make_unique<ApplicationGate>(context_.executor, context_.policy.gate);
+  if (gate) return *gate;
+  GateLimits limits = context_.policy.gate;
+  if (const auto view = context_.directory.snapshot()->find(app)) {
+    limits.max_in_flight =
+        in_flight_limit(limits.max_in_flight, limits.max_recovering, context_.policy.timing_for(*view->profile),
+                        context_.policy.recovery_interval);
+  }
+  gate = std::make_unique<ApplicationGate>(context_.executor, limits);
   return *gate;
 }
 
@@ -96,7 +115,9 @@ std::vector<GrantRef> Refresher::due_probes() {
 
 void Refresher::burst(const AppId& app, WallTime now) { bursts_.try_emplace(app, now); }
 
-void Refresher::succeeded(const AppId& app) {
+void Refresher::succeeded(const GrantRef& ref) {
+  const AppId& app = ref.app;
+  retries_.succeeded(ref.grant);
   probes_.erase(app);
   const auto it = bursts_.find(app);
   if (it == bursts_.end()) return;

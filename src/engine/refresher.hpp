@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "core/backoff.hpp"
 #include "core/due_plan.hpp"
 #include "engine/application_gate.hpp"
 #include "engine/directory.hpp"
@@ -34,8 +35,11 @@ struct FlightResult {
 
 struct RefreshPolicy {
   RefreshTiming timing{};  ///< timeout and lease; window and late reuse are the profile's
+  Milliseconds recovery_interval = seconds(1);
   DuePolicy due{};
-  GateLimits gate{};
+  GateLimits gate{};  ///< max_in_flight is what is wanted: an application's reuse window may allow less
+
+  [[nodiscard]] RefreshTiming timing_for(const ProviderProfile& profile) const;
 };
 
 /// Everything a flight works with. One object, made by the engine.
@@ -91,6 +95,8 @@ class Refresher {
   /// Flights that only wait for answers that may still come are not waited for.
   [[nodiscard]] bool idle() const { return flights_.empty(); }
   [[nodiscard]] RefreshContext& context() { return context_; }
+  /// Grants whose background refresh failed lately.
+  [[nodiscard]] RetryTable& retries() { return retries_; }
 
  private:
   friend class Flight;
@@ -102,7 +108,7 @@ class Refresher {
   void landed(const Flight& flight);
   /// Too many refusals at once: marks made in this burst are taken back when refreshes succeed again.
   void burst(const AppId& app, WallTime now);
-  void succeeded(const AppId& app);
+  void succeeded(const GrantRef& ref);
   void remember_probe(GrantRef ref) { probes_[ref.app] = ref; }
 
   RefreshContext context_;
@@ -111,6 +117,7 @@ class Refresher {
   std::unordered_map<GrantId, std::vector<SpooledPair>> held_;
   std::unordered_map<AppId, GrantRef> probes_;  ///< the grant by which a suspended application is asked again
   std::unordered_map<AppId, WallTime> bursts_;  ///< when the present burst of refusals began
+  RetryTable retries_;
   std::size_t lingering_ = 0;
 };
 
