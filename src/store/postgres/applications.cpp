@@ -33,6 +33,7 @@ constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = $1",
                                       "DELETE FROM consents WHERE app_id = $1",
                                       "DELETE FROM data_keys WHERE app_id = $1",
                                       "DELETE FROM application_secrets WHERE app_id = $1",
+                                      "DELETE FROM data_key_holders WHERE app_id = $1",
                                       "DELETE FROM applications WHERE app_id = $1"};
 
 ApplicationRecord read_application(Rows& rows) {

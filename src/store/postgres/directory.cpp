@@ -149,8 +149,7 @@ Result<void> put_data_keys(Dialogue& dialogue, const std::vector<WrappedDataKey>
   if (std::ranges::any_of(keys, unusable)) {
     return fail(ErrorCode::invalid_argument, "a data key has an application and its wrapped bytes");
   }
-  // Whoever else writes keys of the application waits here, so that two new primaries do not both stay.
-  for (const auto& key : keys) note_change(dialogue, key.app);
+  note_change(dialogue, AppId());  // one change of keys at a time, so that two new primaries do not both stay
   for (const auto& key : keys) {
     if (key.primary) dialogue.ask(kDemote, key.app, key.id);
     dialogue.ask(kPutKey, key.app, key.id, key.master, key.wrapped, key.primary, key.created_at);

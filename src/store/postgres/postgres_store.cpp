@@ -11,6 +11,7 @@
 #include "store/postgres/directory_dialogues.hpp"
 #include "store/postgres/grant_row.hpp"
 #include "store/postgres/grant_statements.hpp"
+#include "store/postgres/key_dialogues.hpp"
 #include "store/postgres/schema.hpp"
 
 namespace keyfob {
@@ -392,6 +393,64 @@ Task<Result<void>> PostgresStore::put_consent(ConsentState state) {
 Task<Result<ConsentState>> PostgresStore::take_consent(Bytes state_hash, WallTime now) {
   auto body = [state_hash = std::move(state_hash), now](Dialogue& d) { return pg::take_consent(d, state_hash, now); };
   return pg::talk<Result<ConsentState>>(machinery_->writers, std::move(body));
+}
+
+// --- key rotation ---
+
+Task<Result<std::size_t>> PostgresStore::reseal(std::vector<ResealedGrant> grants) {
+  auto question = pg::reseal_question(grants);
+  if (question.calls.empty()) co_return std::size_t(0);
+  auto read = [](RowSpan rows) -> Result<std::size_t> {
+    std::size_t took = 0;
+    for (const auto& answer : rows) took += answer.touched();
+    return took;
+  };
+  auto took = co_await pg::ask<Result<std::size_t>>(machinery_->writers, std::move(question), std::move(read));
+  co_return took;
+}
+
+Task<Result<std::vector<KeptPair>>> PostgresStore::late_under(DataKeyRef key, std::size_t limit) {
+  auto question = pg::late_under_question(key, limit);
+  auto read = [app = key.app](RowSpan rows) -> Result<std::vector<KeptPair>> {
+    return pg::read_late_under(rows[0], app);
+  };
+  return pg::ask<Result<std::vector<KeptPair>>>(machinery_->readers, std::move(question), std::move(read));
+}
+
+Task<Result<bool>> PostgresStore::replace_late(KeptPair old, KeptPair fresh) {
+  auto question = pg::replace_late_question(old, fresh);
+  auto read = [](RowSpan rows) -> Result<bool> { return rows[0].touched() > 0; };
+  return pg::ask<Result<bool>>(machinery_->writers, std::move(question), std::move(read));
+}
+
+Task<Result<bool>> PostgresStore::consents_under(AppId app, Bytes header, WallTime now) {
+  auto question = pg::consents_under_question(app, header, now);
+  auto read = [](RowSpan rows) -> Result<bool> { return rows[0].next(); };
+  return pg::ask<Result<bool>>(machinery_->readers, std::move(question), std::move(read));
+}
+
+Task<Result<void>> PostgresStore::change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                                   std::vector<WrappedDataKey> after) {
+  pg::KeyChange change{std::move(app), std::move(before), std::move(after)};
+  auto body = [change = std::move(change)](Dialogue& d) { return pg::change_data_keys(d, change); };
+  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
+}
+
+Task<Result<void>> PostgresStore::retire_data_key(DataKeyRef key) {
+  auto body = [key = std::move(key)](Dialogue& d) { return pg::retire_data_key(d, key); };
+  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
+}
+
+Task<Result<void>> PostgresStore::hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) {
+  auto body = [node = std::move(node), keys = std::move(keys), now](Dialogue& d) {
+    return pg::hold_data_keys(d, node, keys, now);
+  };
+  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
+}
+
+Task<Result<std::vector<DataKeyHolder>>> PostgresStore::data_key_holders() {
+  auto body = [](Dialogue& d) { return pg::data_key_holders(d); };
+  return pg::talk<Result<std::vector<DataKeyHolder>>>(machinery_->readers, std::move(body));
 }
 
 }  // namespace keyfob

@@ -19,6 +19,7 @@
 
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
+#include "ports/key_rotation.hpp"
 
 namespace keyfob {
 
@@ -44,7 +45,10 @@ class PostgresStore final : public GrantReader,
                             public ApplicationStore,
                             public CallerStore,
                             public DataKeyStore,
-                            public ConsentStore {
+                            public ConsentStore,
+                            public ResealStore,
+                            public DataKeyChange,
+                            public DataKeyHolders {
  public:
   /// `url`: what libpq takes ("postgresql://user@host1,host2/db?sslmode=verify-full"). Connects, and migrates when the
   /// schema is older. unavailable (nobody there, only standbys), unauthenticated, forbidden, not_found (no database, no
@@ -90,6 +94,18 @@ class PostgresStore final : public GrantReader,
 
   Task<Result<void>> put_consent(ConsentState state) override;
   Task<Result<ConsentState>> take_consent(Bytes state_hash, WallTime now) override;
+
+  Task<Result<std::size_t>> reseal(std::vector<ResealedGrant> grants) override;
+  Task<Result<std::vector<KeptPair>>> late_under(DataKeyRef key, std::size_t limit) override;
+  Task<Result<bool>> replace_late(KeptPair old, KeptPair fresh) override;
+  Task<Result<bool>> consents_under(AppId app, Bytes header, WallTime now) override;
+
+  Task<Result<void>> change_data_keys(AppId app, std::vector<WrappedDataKey> before,
+                                      std::vector<WrappedDataKey> after) override;
+  Task<Result<void>> retire_data_key(DataKeyRef key) override;
+
+  Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
+  Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
 
  private:
   struct Machinery;

@@ -159,6 +159,16 @@ CREATE TABLE data_keys (
   PRIMARY KEY (app_id, key_id)
 );
 
+-- Which data keys each node may seal with or keeps pairs of in its spool. A data key in here is not retired.
+CREATE TABLE data_key_holders (
+  app_id text COLLATE "C" NOT NULL,
+  key_id bigint NOT NULL,
+  node_id text COLLATE "C" NOT NULL,
+  since bigint NOT NULL,
+  PRIMARY KEY (app_id, key_id, node_id)
+);
+CREATE INDEX late_pairs_by_key ON late_pairs (app_id, data_key);
+
 CREATE TABLE consents (
   app_id text COLLATE "C" NOT NULL,
   state_hash bytea NOT NULL PRIMARY KEY,
