@@ -53,7 +53,7 @@ struct World {
   }
   AppId app{"app_0"};
   GrantId grant{"grt_0123456789abcdef"};
-  vault::PairBinding binding{app, grant, {Generation(7), Epoch(2)}};
+  vault::PairBinding binding{app, grant.view(), {Generation(7), Epoch(2)}};
   vault::KeyringPtr keyring;
   SealedPair sealed;
 };

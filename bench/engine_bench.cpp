@@ -254,7 +254,7 @@ void measure_hot(Bench& bench, double seconds) {
     for (int i = 0; i < 1000; ++i) {
       const bool got = bench.engine->try_get(bench.app, Subject{.vehicle = vehicles[dice() % vehicles.size()]}, slot);
       served += got ? 1 : 0;
-      slot.token.clear_and_wipe();
+      slot.clear();
     }
     bench.context.poll();
   }

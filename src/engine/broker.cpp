@@ -23,16 +23,20 @@ const vault::Keyring& keyring_of(const Directory& directory) {
   return *snapshot->keyring;
 }
 
-bool open_into(const Directory& directory, const CachedGrant& grant, TokenSlot& out) {
-  if (grant.sealed_access.size() > out.token.capacity()) return false;
-  const auto size = vault::open_access_into(keyring_of(directory), {grant.app, grant.grant, grant.version},
-                                            grant.sealed_access, {out.token.data(), out.token.capacity()});
+bool open_into(const Directory& directory, const AppId& app, const CachedGrantPtr& grant, TokenSlot& out) {
+  const auto size = vault::open_access_into(keyring_of(directory), {app, grant->grant(), grant->version()},
+                                            grant->sealed_access(), {out.token.data(), out.token.capacity()});
   if (!size || *size == 0) return false;
   out.token.resize(*size);
-  out.version = grant.version;
-  out.expires_at = grant.access_expires_at;
-  return out.grant.assign(grant.grant.view()) && out.user.assign(grant.user.view()) &&
-         out.provider_user.assign(grant.provider_user.view());
+  out.grant = grant->grant();
+  out.user = grant->user();
+  out.provider_user = grant->provider_user();
+  out.vehicles = grant->vehicles();
+  out.scope = grant->scope();
+  out.version = grant->version();
+  out.expires_at = grant->access_expires_at();
+  out.source = grant;
+  return true;
 }
 
 }  // namespace
@@ -58,15 +62,15 @@ bool Broker::fresh_enough() const {
 bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGrantPtr& wants_refresh) const noexcept {
   const CachedGrantPtr cached = context_.cache.find(app, subject);
   if (!cached || !fresh_enough()) return false;
-  const Milliseconds left = cached->access_expires_at - context_.clock.wall();
-  if (cached->status == GrantStatus::active) {
+  const Milliseconds left = cached->access_expires_at() - context_.clock.wall();
+  if (cached->status() == GrantStatus::active) {
     if (left <= policy_.serving.min_validity) return false;
-  } else if (cached->status != GrantStatus::suspect || left <= Milliseconds(0)) {
+  } else if (cached->status() != GrantStatus::suspect || left <= Milliseconds(0)) {
     return false;
   }
-  if (!open_into(context_.directory, *cached, out)) return false;
-  const bool ahead = cached->status == GrantStatus::active && left <= policy_.serving.ahead;
-  if (ahead && !cached->refresh_asked.exchange(true, std::memory_order_relaxed)) wants_refresh = cached;
+  if (!open_into(context_.directory, app, cached, out)) return false;
+  const bool ahead = cached->status() == GrantStatus::active && left <= policy_.serving.ahead;
+  if (ahead && cached->ask_refresh()) wants_refresh = cached;
   return true;
 }
 
@@ -239,20 +243,10 @@ Task<Broker::Answer<GrantToken>> Broker::get(AppId app, std::string user, std::s
 /// The store cannot be asked: what is remembered is served until it expires.
 Broker::Answer<GrantToken> Broker::from_memory(const AppId& app, Subject subject) const {
   const CachedGrantPtr cached = context_.cache.find(app, subject);
-  const bool alive = cached && (cached->status == GrantStatus::active || cached->status == GrantStatus::suspect) &&
-                     cached->access_expires_at > context_.clock.wall();
+  const bool alive = cached && (cached->status() == GrantStatus::active || cached->status() == GrantStatus::suspect) &&
+                     cached->access_expires_at() > context_.clock.wall();
   if (!alive) return std::unexpected(TokenFailure{});
-  GrantRecord record;
-  record.grant.app = cached->app;
-  record.grant.id = cached->grant;
-  record.grant.user = cached->user;
-  record.grant.provider_user = cached->provider_user;
-  record.grant.vehicles = cached->vehicles;
-  record.grant.scope = cached->scope;
-  record.grant.version = cached->version;
-  record.grant.access_expires_at = cached->access_expires_at;
-  record.sealed.access = cached->sealed_access;
-  return open(record, false);
+  return open(cached->record(), false);
 }
 
 Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersion refused, std::string vehicle,

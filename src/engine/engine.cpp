@@ -134,7 +134,7 @@ EngineStatus Engine::status() const {
 bool Engine::try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept {
   CachedGrantPtr wants_refresh;
   const bool got = parts_->broker.try_get(app, subject, out, wants_refresh);
-  if (wants_refresh) start_ahead({wants_refresh->app, wants_refresh->grant});
+  if (wants_refresh) start_ahead({AppId(wants_refresh->app()), GrantId(wants_refresh->grant())});
   return got;
 }
 

@@ -13,7 +13,7 @@ vault::Nonce Sealer::nonce() {
 Result<SealedPair> Sealer::seal(const AppId& app, const GrantId& grant, GrantVersion version, const TokenPair& pair) {
   const auto snapshot = directory_.snapshot();
   const vault::PairNonces nonces{nonce(), nonce()};
-  return vault::seal_pair(*snapshot->keyring, {app, grant, version}, pair, nonces);
+  return vault::seal_pair(*snapshot->keyring, {app, grant.view(), version}, pair, nonces);
 }
 
 Result<Bytes> Sealer::associate(const Grant& grant) const {
@@ -39,7 +39,8 @@ Result<RefreshToken> Sealer::refresh_token(const GrantRecord& record) const {
 
 Result<RefreshToken> Sealer::refresh_token(const KeptPair& kept) const {
   const GrantVersion version{kept.at.generation.next(), kept.at.epoch};
-  return vault::open_refresh(*directory_.snapshot()->keyring, {kept.app, kept.grant, version}, kept.sealed.refresh);
+  return vault::open_refresh(*directory_.snapshot()->keyring, {kept.app, kept.grant.view(), version},
+                             kept.sealed.refresh);
 }
 
 Result<TokenPair> Sealer::open(const GrantRecord& record) const {

@@ -31,38 +31,21 @@ std::uint64_t hash_of(std::string_view app, Subject subject) {
 /// Every key under which a grant may be remembered.
 template <class Do>
 void for_each_key(const CachedGrant& grant, const Do& act) {
-  const std::string_view app = grant.app.view();
-  act(hash_of(app, 'g', grant.grant.view()));
-  act(hash_of(app, Subject{grant.user.view(), {}}));
-  for (const VehicleId& vehicle : grant.vehicles) {
-    act(hash_of(app, Subject{{}, vehicle.view()}));
-    act(hash_of(app, Subject{grant.user.view(), vehicle.view()}));
+  const std::string_view app = grant.app();
+  act(hash_of(app, 'g', grant.grant()));
+  act(hash_of(app, Subject{grant.user(), {}}));
+  for (const std::string_view vehicle : grant.vehicles()) {
+    act(hash_of(app, Subject{{}, vehicle}));
+    act(hash_of(app, Subject{grant.user(), vehicle}));
   }
 }
 
-bool opens(const CachedGrant& grant, std::string_view vehicle) {
-  return std::ranges::any_of(grant.vehicles, [&](const VehicleId& v) { return v.view() == vehicle; });
+/// Whether what is known came after `record`, so that it stays.
+bool is_newer(const CachedGrant& known, const GrantRecord& record) {
+  const GrantVersion& version = record.grant.version;
+  if (known.version().epoch != version.epoch) return known.version().epoch > version.epoch;
+  return known.version().generation > version.generation;
 }
-
-CachedGrantPtr remember(const GrantRecord& record) {
-  auto cached = std::make_shared<CachedGrant>();
-  const Grant& grant = record.grant;
-  cached->app = grant.app;
-  cached->grant = grant.id;
-  cached->user = grant.user;
-  cached->provider_user = grant.provider_user;
-  cached->vehicles = grant.vehicles;
-  cached->scope = grant.scope;
-  cached->version = grant.version;
-  cached->status = grant.status;
-  cached->access_expires_at = grant.access_expires_at;
-  cached->rotated_at = grant.rotated_at;
-  cached->last_refused_at = grant.refusals.last_at;
-  cached->sealed_access = record.sealed.access;
-  return cached;
-}
-
-bool same(const CachedGrant& a, const AppId& app, const GrantId& grant) { return a.app == app && a.grant == grant; }
 
 }  // namespace
 
@@ -71,49 +54,47 @@ TokenCache::TokenCache(std::size_t max_entries)
 
 CachedGrantPtr TokenCache::find(const AppId& app, Subject subject) const {
   return lookup(hash_of(app.view(), subject), [&](const CachedGrant& grant) {
-    if (grant.app != app) return false;
-    if (!subject.vehicle.empty() && !opens(grant, subject.vehicle)) return false;
-    return subject.user.empty() || grant.user.view() == subject.user;
+    if (grant.app() != app.view()) return false;
+    if (!subject.vehicle.empty() && !grant.opens(subject.vehicle)) return false;
+    return subject.user.empty() || grant.user() == subject.user;
   });
 }
 
 CachedGrantPtr TokenCache::find(const GrantRef& ref) const {
   return lookup(hash_of(ref.app.view(), 'g', ref.grant.view()),
-                [&](const CachedGrant& grant) { return same(grant, ref.app, ref.grant); });
+                [&](const CachedGrant& grant) { return grant.is(ref.app.view(), ref.grant.view()); });
 }
 
 void TokenCache::put(const GrantRecord& record, Subject subject) {
   const GrantRef ref{record.grant.app, record.grant.id};
   const CachedGrantPtr known = find(ref);
   CachedGrantPtr cached = known;
-  if (!known || known->version <= record.grant.version) {
-    cached = remember(record);
+  if (!known || known->version() <= record.grant.version) {
+    cached = CachedGrant::of(record);
     if (known) update(record);
     insert(hash_of(ref.app.view(), 'g', ref.grant.view()), cached);
   }
   if (subject.vehicle.empty() && subject.user.empty()) return;
-  if (subject.vehicle.empty() || opens(*cached, subject.vehicle)) insert(hash_of(ref.app.view(), subject), cached);
+  if (subject.vehicle.empty() || cached->opens(subject.vehicle)) insert(hash_of(ref.app.view(), subject), cached);
 }
 
 void TokenCache::update(const GrantRecord& record) {
   const GrantRef ref{record.grant.app, record.grant.id};
   const CachedGrantPtr known = find(ref);
-  if (!known || known->version.epoch > record.grant.version.epoch) return;
-  if (known->version.epoch == record.grant.version.epoch && known->version.generation > record.grant.version.generation)
-    return;
-  const CachedGrantPtr cached = remember(record);
+  if (!known || is_newer(*known, record)) return;
+  const CachedGrantPtr cached = CachedGrant::of(record);
   for_each_key(*known, [&](std::uint64_t hash) { replace(hash, cached); });
 }
 
 void TokenCache::forget(const GrantRef& ref) {
   const CachedGrantPtr known = find(ref);
   if (!known) return;
-  const auto it = [&](const CachedGrant& grant) { return same(grant, ref.app, ref.grant); };
+  const auto it = [&](const CachedGrant& grant) { return grant.is(ref.app.view(), ref.grant.view()); };
   for_each_key(*known, [&](std::uint64_t hash) { erase_if(hash, it); });
 }
 
 void TokenCache::forget_subjects(const AppId& app, const UserId& user, const std::vector<VehicleId>& vehicles) {
-  const auto any = [&](const CachedGrant& grant) { return grant.app == app; };
+  const auto any = [&](const CachedGrant& grant) { return grant.app() == app.view(); };
   erase_if(hash_of(app.view(), Subject{user.view(), {}}), any);
   for (const VehicleId& vehicle : vehicles) {
     erase_if(hash_of(app.view(), Subject{{}, vehicle.view()}), any);
@@ -170,7 +151,7 @@ void TokenCache::replace(std::uint64_t hash, const CachedGrantPtr& grant) {
   if (s.table.empty()) return;
   const std::size_t mask = s.table.size() - 1;
   for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
-    if (s.table[at].hash == hash && same(*s.table[at].grant, grant->app, grant->grant)) s.table[at].grant = grant;
+    if (s.table[at].hash == hash && s.table[at].grant->is(grant->app(), grant->grant())) s.table[at].grant = grant;
   }
 }
 

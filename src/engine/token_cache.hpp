@@ -2,37 +2,14 @@
 // TokenCache: grants with their *sealed* access tokens, found by vehicle, by user or by grant in memory. Read by every
 // HTTP thread, written by the engine only. Sharded: no lock is shared by all threads.
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
-#include <optional>
-#include <string_view>
 #include <vector>
 
-#include "core/grant.hpp"
-#include "ports/token_source.hpp"
+#include "engine/cached_grant.hpp"
 
 namespace keyfob::engine {
-
-/// What is remembered of a grant; immutable but for the flag.
-struct CachedGrant {
-  AppId app;
-  GrantId grant;
-  UserId user;
-  ProviderUserId provider_user;
-  std::vector<VehicleId> vehicles;
-  std::string scope;
-  GrantVersion version;
-  GrantStatus status = GrantStatus::active;
-  WallTime access_expires_at{};
-  std::optional<WallTime> rotated_at{};
-  WallTime last_refused_at{};
-  Bytes sealed_access;
-  mutable std::atomic<bool> refresh_asked = false;  ///< somebody asked for its background refresh already
-};
-using CachedGrantPtr = std::shared_ptr<const CachedGrant>;
 
 class TokenCache {
  public:

@@ -117,12 +117,12 @@ void GatewayConversation::find_token(http::Exchange& exchange) {
   TokenSlot& slot = thread_.slot;
   const Subject subject{.user = named_user_, .vehicle = route_.vehicle};
   if (!thread_.ports.tokens.try_get(caller_->app, subject, slot)) return act(exchange, passage_.not_at_hand());
-  const SubjectNames names{slot.user.view(), slot.provider_user.view(), route_.vehicle};
+  const SubjectNames names{slot.user, slot.provider_user, route_.vehicle};
   const Passage::Act next = passage_.grant_found(fit_of(names));
-  has_grant_ = grant_.set(names, slot.grant.view(), slot.version);
+  has_grant_ = grant_.set(names, slot.grant, slot.version);
   const bool injects = next == Passage::Act::send && route_.rule->credential == CredentialKind::user;
   const bool injected = !injects || inject_token(exchange.inject(), route_.rule->scheme, slot.token.view());
-  slot.token.clear_and_wipe();
+  slot.clear();
   if (!injected || !has_grant_) return problem(exchange, GatewayProblem::record_damaged);
   act(exchange, next);
 }

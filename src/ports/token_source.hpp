@@ -2,6 +2,8 @@
 // TokenSource: how the gateway and the API ask the engine for "the current access token of this user's vehicle".
 
 #include <array>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <cstring>
 #include <expected>
 #include <string>
@@ -10,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
+#include "base/packed_texts.hpp"
 #include "base/secret.hpp"
 #include "base/time.hpp"
 #include "ports/async.hpp"
@@ -76,14 +79,29 @@ class FixedText {
   std::array<char, N> data_;
 };
 
-/// Caller-owned scratch for the hot path, one per thread, wiped as soon as the request is written.
+/// Memory that a slot's views point into. Counted, any thread.
+class SlotSource : public boost::intrusive_ref_counter<SlotSource> {
+ public:
+  virtual ~SlotSource() = default;
+};
+
+/// Caller-owned scratch for the hot path, one per thread; clear() as soon as the request is written.
 struct TokenSlot {
   FixedText<8192> token;
-  FixedText<64> grant;
-  FixedText<256> user;
-  FixedText<128> provider_user;
-  GrantVersion version;
+  std::string_view grant{};
+  std::string_view user{};
+  std::string_view provider_user{};
+  PackedTexts vehicles{};
+  std::string_view scope{};
+  GrantVersion version{};
   WallTime expires_at{};
+  boost::intrusive_ptr<const SlotSource> source{};  ///< keeps what the views show
+
+  /// Wipes the token and lets go of the source: the views are void.
+  void clear() {
+    token.clear_and_wipe();
+    source.reset();
+  }
 };
 
 /// What a request names. At least one is not empty. Views must outlive the call (get() copies them before it suspends).

@@ -26,7 +26,7 @@ using namespace testing;  // NOLINT(google-build-using-namespace)
 TEST(VaultAllocations, OpeningAnAccessTokenInPlaceAllocatesNothing) {
   const KeyringPtr keys = two_apps();
   const GrantId grant("a_grant_id_that_is_longer_than_a_short_string");
-  const PairBinding binding{kApp, grant, kVersion};
+  const PairBinding binding{kApp, grant.view(), kVersion};
   const SealedPair sealed = seal_pair(*keys, binding, plain_pair(), pair_nonces()).value();
   std::array<char, 64> out{};
   ASSERT_THAT(open_access_into(*keys, binding, sealed.access, out), is_ok());

@@ -124,7 +124,7 @@ TEST_F(GrantRecordTest, IsDamagedWhenItsTokensAreSwapped) {
 
 TEST_F(GrantRecordTest, IsDamagedWhenOneColumnIsRolledBack) {
   record_.sealed.refresh =
-      seal_pair(*keys_, {kApp, kGrant, {Generation(6), Epoch(2)}}, plain_pair(), pair_nonces()).value().refresh;
+      seal_pair(*keys_, {kApp, kGrant.view(), {Generation(6), Epoch(2)}}, plain_pair(), pair_nonces()).value().refresh;
   EXPECT_THAT(verify_record(*keys_, record_), is_damaged());
 }
 

@@ -8,9 +8,7 @@ namespace {
 constexpr std::string_view kAccess = "access";
 constexpr std::string_view kRefresh = "refresh";
 
-Binding of(const PairBinding& pair, std::string_view purpose) {
-  return {purpose, pair.app, pair.grant.view(), pair.version};
-}
+Binding of(const PairBinding& pair, std::string_view purpose) { return {purpose, pair.app, pair.grant, pair.version}; }
 
 template <class Token>
 Result<Token> open_token(const Keyring& keyring, const Binding& binding, ByteView sealed) {
@@ -21,7 +19,7 @@ Result<Token> open_token(const Keyring& keyring, const Binding& binding, ByteVie
 
 }  // namespace
 
-PairBinding binding_of(const Grant& grant) { return {grant.app, grant.id, grant.version}; }
+PairBinding binding_of(const Grant& grant) { return {grant.app, grant.id.view(), grant.version}; }
 
 Result<SealedPair> seal_pair(const Keyring& keyring, const PairBinding& binding, const TokenPair& pair,
                              const PairNonces& nonces) {

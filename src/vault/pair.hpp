@@ -3,6 +3,7 @@
 // never opens a refresh token and neither opens in the other's place. Errors: see sealed_record.hpp.
 
 #include <span>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -16,7 +17,7 @@ namespace keyfob::vault {
 /// The grant and the version that a pair belongs to. Holds references, see Binding.
 struct PairBinding {
   const AppId& app;
-  const GrantId& grant;
+  std::string_view grant;
   GrantVersion version;
 };
 [[nodiscard]] PairBinding binding_of(const Grant& grant);

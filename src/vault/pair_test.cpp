@@ -11,7 +11,7 @@ using ::testing::Each;
 class SealedPairTest : public ::testing::Test {
  protected:
   KeyringPtr keys_ = two_apps();
-  PairBinding binding_{kApp, kGrant, kVersion};
+  PairBinding binding_{kApp, kGrant.view(), kVersion};
   SealedPair sealed_ = seal_pair(*keys_, binding_, plain_pair(), pair_nonces()).value();
 
   void expect_neither_opens(const Keyring& keys, const PairBinding& binding) {
@@ -41,36 +41,36 @@ TEST_F(SealedPairTest, DoesNotOpenInTheOtherColumn) {
 
 TEST_F(SealedPairTest, DoesNotOpenForAnotherGrant) {
   const GrantId other("grant_2");
-  expect_neither_opens(*keys_, {kApp, other, kVersion});
+  expect_neither_opens(*keys_, {kApp, other.view(), kVersion});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenForAnotherGeneration) {
-  expect_neither_opens(*keys_, {kApp, kGrant, {kVersion.generation.next(), kVersion.epoch}});
-  expect_neither_opens(*keys_, {kApp, kGrant, {Generation(6), kVersion.epoch}});
+  expect_neither_opens(*keys_, {kApp, kGrant.view(), {kVersion.generation.next(), kVersion.epoch}});
+  expect_neither_opens(*keys_, {kApp, kGrant.view(), {Generation(6), kVersion.epoch}});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenForAnotherEpoch) {
-  expect_neither_opens(*keys_, {kApp, kGrant, {kVersion.generation, kVersion.epoch.next()}});
+  expect_neither_opens(*keys_, {kApp, kGrant.view(), {kVersion.generation, kVersion.epoch.next()}});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenWithEpochAndGenerationExchanged) {
-  expect_neither_opens(*keys_, {kApp, kGrant, {Generation(2), Epoch(7)}});
+  expect_neither_opens(*keys_, {kApp, kGrant.view(), {Generation(2), Epoch(7)}});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenForAnotherApplication) {
-  expect_neither_opens(*keys_, {kOtherApp, kGrant, kVersion});
+  expect_neither_opens(*keys_, {kOtherApp, kGrant.view(), kVersion});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenForAnotherApplicationThatHasTheVeryKey) {
   const KeyringPtr same = keys_->with({kOtherApp, DataKeyId(1), true, raw_key(0x11)}).value();
-  expect_neither_opens(*same, {kOtherApp, kGrant, kVersion});
+  expect_neither_opens(*same, {kOtherApp, kGrant.view(), kVersion});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenWhereNamesOnlyLookTheSameWhenJoined) {
   const AppId app("app_1g");
   const GrantId grant("rant_1");
   const KeyringPtr same = keys_->with({app, DataKeyId(1), true, raw_key(0x11)}).value();
-  expect_neither_opens(*same, {app, grant, kVersion});
+  expect_neither_opens(*same, {app, grant.view(), kVersion});
 }
 
 TEST_F(SealedPairTest, DoesNotOpenWithAnyBitFlipped) {
@@ -148,10 +148,10 @@ TEST_F(SealedPairTest, AnApplicationWithoutDataKeySealsNothing) {
 TEST_F(SealedPairTest, AnIdThatIsTooLongSealsNothingAndOpensNothing) {
   const GrantId longest(std::string(kMaxBoundText, 'g'));
   const GrantId too_long(std::string(kMaxBoundText + 1, 'g'));
-  EXPECT_THAT(seal_pair(*keys_, {kApp, longest, kVersion}, plain_pair(), pair_nonces()), is_ok());
-  EXPECT_THAT(seal_pair(*keys_, {kApp, too_long, kVersion}, plain_pair(), pair_nonces()),
+  EXPECT_THAT(seal_pair(*keys_, {kApp, longest.view(), kVersion}, plain_pair(), pair_nonces()), is_ok());
+  EXPECT_THAT(seal_pair(*keys_, {kApp, too_long.view(), kVersion}, plain_pair(), pair_nonces()),
               is_error(ErrorCode::invalid_argument));
-  expect_neither_opens(*keys_, {kApp, too_long, kVersion});
+  expect_neither_opens(*keys_, {kApp, too_long.view(), kVersion});
 }
 
 TEST_F(SealedPairTest, TheHotPathWritesTheAccessToken) {

@@ -88,7 +88,7 @@ TEST_F(SealedSecretTest, ABlobOpensForItsPurposeAndSubjectOnly) {
 
 TEST_F(SealedSecretTest, ABlobNeverOpensAsATokenOrSecretOfTheSameName) {
   const Bytes token_like = seal_blob(*keys_, {kApp, "access", "grant_1"}, Secret("x"), nonce_of(1)).value();
-  EXPECT_THAT(open_access(*keys_, {kApp, kGrant, {}}, token_like), is_damaged());
+  EXPECT_THAT(open_access(*keys_, {kApp, kGrant.view(), {}}, token_like), is_damaged());
   const Bytes secret_like = seal_blob(*keys_, {kApp, "secret/client_secret", ""}, Secret("x"), nonce_of(1)).value();
   EXPECT_THAT(open_client_secret(*keys_, {kApp, SecretPurpose::client_secret}, secret_like), is_damaged());
 }

@@ -45,7 +45,7 @@ class SealedRecordSpec : public ::testing::Test {
   GrantId grant_{"gr_7c4f"};
   TokenPair pair_{AccessToken("11111111-2222-3333-4444-555555555555"),
                   RefreshToken("66666666-7777-8888-9999-000000000000")};
-  PairBinding binding_{app_, grant_, {Generation(7), Epoch(2)}};
+  PairBinding binding_{app_, grant_.view(), {Generation(7), Epoch(2)}};
   Association association_{
       app_, grant_, UserId("user-42"), ProviderUserId("owner-9"), {VehicleId("car-a"), VehicleId("car-b")}, Epoch(2)};
 };
