@@ -2,9 +2,25 @@
 
 #include <utility>
 
+#include "api/direct_token.hpp"
 #include "gateway/gateway.hpp"
 
 namespace keyfob::node {
+namespace {
+
+class DirectTokens final : public gateway::DirectAnswers {
+ public:
+  explicit DirectTokens(std::unique_ptr<api::DirectToken> token) : token_(std::move(token)) {}
+  bool wants(const http::RequestHead& request) const override { return api::DirectToken::wants(request); }
+  bool answer(http::Exchange& exchange, std::expected<const Admission*, AccessProblem> caller) override {
+    return token_->answer(exchange, caller);
+  }
+
+ private:
+  std::unique_ptr<api::DirectToken> token_;
+};
+
+}  // namespace
 
 Result<http::ServiceFactory> gateway_service(Node& node, Metrics& metrics, http::Handler api) {
   gateway::GatewayPorts ports{node.gate(), node.engine(), node.engine().credentials(), node.clock(), &metrics};
@@ -12,6 +28,7 @@ Result<http::ServiceFactory> gateway_service(Node& node, Metrics& metrics, http:
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
   options.is_api = api::Api::serves;
   options.api = std::move(api);
+  options.direct = [&node] { return std::make_unique<DirectTokens>(node.api().direct_token()); };
   return gateway::make_gateway(ports, std::move(options));
 }
 

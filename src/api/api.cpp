@@ -7,6 +7,7 @@
 #include <exception>
 #include <utility>
 
+#include "api/direct_token.hpp"
 #include "api/endpoint.hpp"
 #include "api/services.hpp"
 
@@ -29,10 +30,7 @@ Answer<std::shared_ptr<const Admission>> admit(Gatekeeper& gatekeeper, const htt
                           .unix_uid = uid_of(request.peer)};
   auto admitted = gatekeeper.admit(evidence);
   if (admitted) return std::move(*admitted);
-  Problem refusal = problem("unauthenticated", "the caller is unknown", "send Authorization: Bearer <API key>");
-  if (admitted.error() == AccessProblem::throttled) refusal = problem("throttled", "too many failed attempts");
-  refusal.headers.push_back({"WWW-Authenticate", "Bearer realm=\"keyfob\""});
-  return std::unexpected(std::move(refusal));
+  return std::unexpected(problem_of(admitted.error()));
 }
 
 void wipe_authorization(http::Request& request) {
@@ -46,18 +44,6 @@ std::unexpected<Problem> no_endpoint(const Match& match) {
   Problem refusal = problem("method_not_allowed", "this path has other methods", "one of: " + match.allow);
   refusal.headers.push_back({"Allow", match.allow});
   return std::unexpected(std::move(refusal));
-}
-
-Answer<void> permitted(const Endpoint& endpoint, const Admission& admission) {
-  if (endpoint.audience == Audience::caller) return {};
-  if (!admission.permissions.has(endpoint.permission)) {
-    return refuse("forbidden", "the caller lacks the permission " + std::string(to_string(endpoint.permission)));
-  }
-  const bool restricted = !admission.app.empty() || !admission.users.empty() || !admission.routes.empty();
-  if (endpoint.audience == Audience::operators && restricted) {
-    return refuse("forbidden", "only an admin of the whole installation may do this");
-  }
-  return {};
 }
 
 Answer<void> well_formed(const Endpoint& endpoint, Call& call, const ApiOptions& options) {
@@ -202,6 +188,8 @@ Task<http::Response> Api::handle(http::Request request) { return state_->answer(
 Task<http::Response> Api::handle(http::Request request, std::shared_ptr<const Admission> admission) {
   return state_->answer(std::move(request), std::move(admission));
 }
+
+std::unique_ptr<DirectToken> Api::direct_token() const { return std::make_unique<DirectToken>(state_->services); }
 
 bool Api::serves(std::string_view path) {
   if (path == "/v1" || path.starts_with("/v1/")) return true;

@@ -19,6 +19,8 @@ class Engine;
 
 namespace keyfob::api {
 
+class DirectToken;
+
 struct ApiOptions {
   std::string version{};
   /// Whether requests are accepted; empty: always. While false only /healthz, /readyz, /metrics and /openapi.json
@@ -53,6 +55,9 @@ class Api {
   Task<http::Response> handle(http::Request request);
   /// The caller is known already: the command line in this process.
   Task<http::Response> handle(http::Request request, std::shared_ptr<const Admission> admission);
+
+  /// GET /v1/token without a coroutine, for one server thread. Must not outlive the Api.
+  [[nodiscard]] std::unique_ptr<DirectToken> direct_token() const;
 
   /// Whether a path is the API's own and never the gateway's, whatever the method: /v1/**, /connect/callback, /healthz,
   /// /readyz, /metrics, /openapi.json.

@@ -36,9 +36,16 @@ Answer<AppPtr> app_of(const Services& services, const Call& call) {
   return app;
 }
 
-Answer<void> may_see(const Call& call, std::string_view user) {
-  if (call.admission->may_see(user)) return {};
+Answer<void> may_see(const Admission& caller, std::string_view user) {
+  if (caller.may_see(user)) return {};
   return refuse("forbidden", "the caller is kept to other users");
+}
+
+Answer<void> may_ask(const Admission& caller, Subject subject) {
+  if (subject.user.empty() && subject.vehicle.empty()) {
+    return refuse("user_required", "neither a user nor a vehicle is named", "?user=U or ?vehicle=V");
+  }
+  return subject.user.empty() ? Answer<void>() : may_see(caller, subject.user);
 }
 
 Answer<void> may_see_app(const Call& call, const AppId& app) {

@@ -48,7 +48,12 @@ struct Call {
 [[nodiscard]] std::string app_name(const engine::DirectorySnapshot& directory, const AppId& app);
 
 /// forbidden when the caller is kept to other users.
-[[nodiscard]] Answer<void> may_see(const Call& call, std::string_view user);
+[[nodiscard]] Answer<void> may_see(const Admission& caller, std::string_view user);
+[[nodiscard]] inline Answer<void> may_see(const Call& call, std::string_view user) {
+  return may_see(*call.admission, user);
+}
+/// Asking for the token of `subject`. user_required: nobody is named. forbidden: the caller is kept to other users.
+[[nodiscard]] Answer<void> may_ask(const Admission& caller, Subject subject);
 /// forbidden unless the caller's application is this one, or the caller has the whole installation.
 [[nodiscard]] Answer<void> may_see_app(const Call& call, const AppId& app);
 /// A failure about somebody else's grant becomes `forbidden` and says nothing about it.

@@ -1,6 +1,9 @@
 #include "api/disclose.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <utility>
 
 #include "api/render.hpp"
 
@@ -31,31 +34,70 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   append_text(out, value);
 }
 
-void append_vehicles(std::string& out, const std::vector<VehicleId>& vehicles) {
-  out += ",\"vehicles\":[";
-  for (std::size_t i = 0; i < vehicles.size(); ++i) {
-    if (i != 0) out += ',';
-    append_text(out, vehicles[i].view());
+std::string_view text_of(std::string_view text) { return text; }
+std::string_view text_of(const VehicleId& vehicle) { return vehicle.view(); }
+
+/// What the answer says of a token beside the token.
+template <class Vehicles>
+struct Disclosure {
+  std::string_view token;
+  std::string_view grant;
+  std::string_view user;
+  const Vehicles& vehicles;
+  std::string_view scope;
+  WallTime expires_at;
+};
+
+template <class Vehicles>
+std::size_t size_of(const Disclosure<Vehicles>& say) {
+  std::size_t texts = say.token.size() + say.grant.size() + say.user.size() + say.scope.size();
+  std::size_t frame = 128;
+  for (const auto& vehicle : say.vehicles) {
+    texts += text_of(vehicle).size();
+    frame += 3;
+  }
+  return frame + 6 * texts;
+}
+
+/// Both ways of GET /v1/token write their answer here. `out` never moves while the token is in it.
+template <class Vehicles>
+void write(std::string& out, const Disclosure<Vehicles>& say, WallTime now) {
+  out.reserve(size_of(say));
+  out = '{';
+  append_member(out, "access_token", say.token);
+  out += R"(,"token_type":"Bearer","expires_in":)";
+  const auto left = std::chrono::floor<seconds>(std::max<Milliseconds>(say.expires_at - now, Milliseconds(0)));
+  std::array<char, 20> digits{};
+  out.append(digits.data(), std::to_chars(digits.begin(), digits.end(), left.count()).ptr);
+  append_member(out, "grant", say.grant);
+  append_member(out, "user", say.user);
+  out += R"(,"vehicles":[)";
+  bool first = true;
+  for (const auto& vehicle : say.vehicles) {
+    if (!std::exchange(first, false)) out += ',';
+    append_text(out, text_of(vehicle));
   }
   out += ']';
+  append_member(out, "scope", say.scope);
+  out += '}';
 }
 
 }  // namespace
 
 http::Response disclose_token(const GrantToken& token, WallTime now) {
-  const auto left = std::max<Milliseconds>(token.expires_at - now, Milliseconds(0));
-  std::string rest =
-      R"(,"token_type":"Bearer","expires_in":)" + std::to_string(std::chrono::floor<seconds>(left).count());
-  append_member(rest, "grant", token.ref.grant.view());
-  append_member(rest, "user", token.user.view());
-  append_vehicles(rest, token.vehicles);
-  append_member(rest, "scope", token.scope);
   std::string body;
-  body.reserve(32 + 6 * token.token.size() + rest.size());
-  body += '{';
-  append_member(body, "access_token", reveal_secret(token.token));
-  body.append(rest) += '}';
+  write(body,
+        Disclosure<std::vector<VehicleId>>{reveal_secret(token.token), token.ref.grant.view(), token.user.view(),
+                                           token.vehicles, token.scope, token.expires_at},
+        now);
   return json_response(200, std::move(body));
+}
+
+void disclose_token(std::string& body, const TokenSlot& token, WallTime now) {
+  write(body,
+        Disclosure<PackedTexts>{token.token.view(), token.grant, token.user, token.vehicles, token.scope,
+                                token.expires_at},
+        now);
 }
 
 http::Response disclose_api_key(int status, std::string_view caller_json, const Secret& key) {

@@ -14,6 +14,8 @@ namespace keyfob::api {
 
 /// The answer of GET /v1/token; expires_in counts from `now`.
 [[nodiscard]] http::Response disclose_token(const GrantToken& token, WallTime now);
+/// The same text into `body`, which it replaces and the caller wipes. Allocates only to make `body` larger.
+void disclose_token(std::string& body, const TokenSlot& token, WallTime now);
 
 /// A caller's JSON (render.hpp) with "api_key" as its last member.
 [[nodiscard]] http::Response disclose_api_key(int status, std::string_view caller_json, const Secret& key);

@@ -42,6 +42,8 @@ struct Endpoint {
 };
 
 [[nodiscard]] std::span<const Endpoint> endpoints();
+/// forbidden: this caller may not call this endpoint.
+[[nodiscard]] Answer<void> permitted(const Endpoint& endpoint, const Admission& caller);
 
 struct Match {
   const Endpoint* endpoint = nullptr;  ///< null: nothing has this path and method

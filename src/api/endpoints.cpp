@@ -82,6 +82,18 @@ bool match_path(std::string_view pattern, std::string_view path, std::vector<std
 
 std::span<const Endpoint> endpoints() { return kEndpoints; }
 
+Answer<void> permitted(const Endpoint& endpoint, const Admission& caller) {
+  if (endpoint.audience == Audience::caller) return {};
+  if (!caller.permissions.has(endpoint.permission)) {
+    return refuse("forbidden", "the caller lacks the permission " + std::string(to_string(endpoint.permission)));
+  }
+  const bool restricted = !caller.app.empty() || !caller.users.empty() || !caller.routes.empty();
+  if (endpoint.audience == Audience::operators && restricted) {
+    return refuse("forbidden", "only an admin of the whole installation may do this");
+  }
+  return {};
+}
+
 Match match_endpoint(std::string_view method, std::string_view path) {
   if (method == "HEAD") method = "GET";
   Match match;

@@ -137,6 +137,13 @@ Problem problem_of(const TokenFailure& failure) {
   return out;
 }
 
+Problem problem_of(AccessProblem refusal) {
+  Problem out = problem("unauthenticated", "the caller is unknown", "send Authorization: Bearer <API key>");
+  if (refusal == AccessProblem::throttled) out = problem("throttled", "too many failed attempts");
+  out.headers.push_back({"WWW-Authenticate", "Bearer realm=\"keyfob\""});
+  return out;
+}
+
 http::Response to_response(const Problem& problem) {
   const http::Problem document{.status = problem.status,
                                .code = problem.code,

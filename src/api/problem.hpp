@@ -8,6 +8,7 @@
 
 #include "base/result.hpp"
 #include "http/message.hpp"
+#include "ports/gatekeeper.hpp"
 #include "ports/token_source.hpp"
 
 namespace keyfob::api {
@@ -35,6 +36,8 @@ struct Problem {
 /// `not_found` is the code that ErrorCode::not_found becomes: what is missing depends on the call.
 [[nodiscard]] Problem problem_of(const Error& error, std::string_view not_found = "not_found");
 [[nodiscard]] Problem problem_of(const TokenFailure& failure);
+/// Why a caller is not admitted, with WWW-Authenticate.
+[[nodiscard]] Problem problem_of(AccessProblem refusal);
 
 /// application/problem+json with Keyfob-Error, Retry-After (whole seconds, rounded up) and Cache-Control: no-store.
 [[nodiscard]] http::Response to_response(const Problem& problem);

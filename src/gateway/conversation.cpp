@@ -37,14 +37,19 @@ void GatewayConversation::decide(http::Exchange& exchange, const std::optional<W
 }
 
 void GatewayConversation::serve_api(http::Exchange& exchange) {
-  if (thread_.ports.direct != nullptr && thread_.ports.direct->answer(exchange)) return;
+  DirectAnswers* const direct = thread_.direct.get();
+  if (direct != nullptr && direct->wants(exchange.request()) && direct->answer(exchange, caller_of(exchange))) return;
   exchange.call(thread_.options.api);
 }
 
+std::expected<const Admission*, AccessProblem> GatewayConversation::caller_of(const http::Exchange& exchange) {
+  const http::Peer& peer = exchange.peer();
+  const Evidence evidence{exchange.request().authorization(), peer.uid, peer.certificate_name};
+  return memo_.admit(thread_.ports.gatekeeper, thread_.ports.clock, evidence, *thread_.plan);
+}
+
 bool GatewayConversation::identify(http::Exchange& exchange) {
-  const http::RequestHead& head = exchange.request();
-  const Evidence evidence{head.authorization(), exchange.peer().uid, exchange.peer().certificate_name};
-  const auto admitted = memo_.admit(thread_.ports.gatekeeper, thread_.ports.clock, evidence, *thread_.plan);
+  const auto admitted = caller_of(exchange);
   if (!admitted) {
     const bool throttled = admitted.error() == AccessProblem::throttled;
     problem(exchange, throttled ? GatewayProblem::throttled : GatewayProblem::unauthenticated);

@@ -22,7 +22,8 @@ struct GatewayThread {
   std::shared_ptr<const Plan> plan;
   Origins origins;
   boost::asio::any_io_executor background;
-  TokenSlot slot;  ///< scratch of one try_get, wiped when its token has been injected
+  std::unique_ptr<DirectAnswers> direct;  ///< null: there is none
+  TokenSlot slot{};                       ///< scratch of one try_get, wiped when its token has been injected
 };
 
 using TokenAnswered = std::expected<GrantToken, TokenFailure>;
@@ -49,6 +50,7 @@ class GatewayConversation final : public http::Conversation {
 
   void serve_api(http::Exchange& exchange);
   void decide(http::Exchange& exchange, const std::optional<Wanted>& wanted);
+  [[nodiscard]] std::expected<const Admission*, AccessProblem> caller_of(const http::Exchange& exchange);
   [[nodiscard]] bool identify(http::Exchange& exchange);
   void read_user_header(const http::RequestHead& head);
   [[nodiscard]] bool is_about_somebody() const;

@@ -43,7 +43,8 @@ Result<http::ServiceFactory> make_gateway(GatewayPorts ports, GatewayOptions opt
   return [ports, plan = std::move(*plan), shared](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
     auto origins = Origins::open(*plan, worker);
     if (!origins) return fail(origins.error());
-    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), {}};
+    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), nullptr};
+    if (shared->direct) thread.direct = shared->direct();
     return std::make_unique<GatewayService>(shared, std::move(thread));
   };
 }

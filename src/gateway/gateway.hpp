@@ -3,7 +3,9 @@
 // of the provider's API: match the route, admit the caller, find the grant's token, inject it, relay, and on a 401
 // refresh once and replay once.
 
+#include <expected>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -17,12 +19,16 @@
 
 namespace keyfob::gateway {
 
-/// A way past the coroutines for requests that can be answered at once.
+/// A way past the coroutines for requests of the API that can be answered at once. One server thread's.
 class DirectAnswers {
  public:
   virtual ~DirectAnswers() = default;
-  /// Responds and says true, or leaves the exchange alone and says false. Any server thread; must not block.
-  virtual bool answer(http::Exchange& exchange) = 0;
+  /// Whether answer() should be asked.
+  [[nodiscard]] virtual bool wants(const http::RequestHead& request) const = 0;
+  /// Responds and says true, or leaves the exchange alone and says false. Must not block. `caller` is who the
+  /// connection remembers; it lives until this returns.
+  [[nodiscard]] virtual bool answer(http::Exchange& exchange,
+                                    std::expected<const Admission*, AccessProblem> caller) = 0;
 };
 
 /// All of these outlive the server.
@@ -32,13 +38,14 @@ struct GatewayPorts {
   CredentialSource& credentials;
   const Clock& clock;
   Metrics* metrics = nullptr;
-  DirectAnswers* direct = nullptr;  ///< asked first, for paths of the API
 };
 
 struct GatewayOptions {
   std::vector<ProviderProfile> profiles{};
   std::function<bool(std::string_view path)> is_api{};  ///< whether a path is the API's own; any thread
   http::Handler api{};
+  /// Makes what is asked before `api`; once for each server thread. Empty: nothing is.
+  std::function<std::unique_ptr<DirectAnswers>()> direct{};
   Milliseconds patience = seconds(30);  ///< how long a call waits for a refresh
 };
 
