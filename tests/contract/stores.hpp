@@ -12,6 +12,7 @@
 #include <string>
 
 #include "manual_clock.hpp"
+#include "ports/audit.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
@@ -37,6 +38,7 @@ class StoreUnderTest {
   CallerStore* callers = nullptr;
   DataKeyStore* keys = nullptr;
   ConsentStore* consents = nullptr;
+  AuditStore* audit = nullptr;
   ResealStore* reseal = nullptr;
   DataKeyChange* key_change = nullptr;
   DataKeyHolders* key_holders = nullptr;
@@ -55,6 +57,7 @@ class StoreUnderTest {
     callers = &store;
     keys = &store;
     consents = &store;
+    if constexpr (std::is_base_of_v<AuditStore, Store>) audit = &store;
     if constexpr (std::is_base_of_v<ResealStore, Store>) {
       reseal = &store;
       key_change = &store;

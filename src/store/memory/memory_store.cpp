@@ -160,4 +160,21 @@ Task<Result<void>> MemoryStore::hold_data_keys(NodeId node, std::vector<DataKeyR
 
 Task<Result<std::vector<DataKeyHolder>>> MemoryStore::data_key_holders() { co_return directory_.data_key_holders(); }
 
+Task<Result<void>> MemoryStore::append(std::vector<AuditRecord> records) {
+  co_return audit_.append(std::move(records));
+}
+
+Task<Result<AuditPage>> MemoryStore::find_audit(AuditQuery query) { co_return audit_.find(query); }
+
+Task<Result<std::vector<AuditRecord>>> MemoryStore::chain(NodeId node, std::uint64_t after, std::size_t limit) {
+  co_return audit_.chain(node, after, limit);
+}
+
+Task<Result<std::vector<AuditHead>>> MemoryStore::heads() { co_return audit_.heads(); }
+
+Task<Result<void>> MemoryStore::prune(NodeId node, std::uint64_t through) {
+  audit_.prune(node, through);
+  co_return Result<void>();
+}
+
 }  // namespace keyfob

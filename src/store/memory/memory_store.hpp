@@ -8,10 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
+#include "store/memory/audit_table.hpp"
 #include "store/memory/directory.hpp"
 #include "store/memory/grant_table.hpp"
 
@@ -30,7 +32,8 @@ class MemoryStore final : public GrantReader,
                           public ConsentStore,
                           public ResealStore,
                           public DataKeyChange,
-                          public DataKeyHolders {
+                          public DataKeyHolders,
+                          public AuditStore {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
@@ -84,10 +87,17 @@ class MemoryStore final : public GrantReader,
   Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
   Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
 
+  Task<Result<void>> append(std::vector<AuditRecord> records) override;
+  Task<Result<AuditPage>> find_audit(AuditQuery query) override;
+  Task<Result<std::vector<AuditRecord>>> chain(NodeId node, std::uint64_t after, std::size_t limit) override;
+  Task<Result<std::vector<AuditHead>>> heads() override;
+  Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
+
  private:
   Clock& clock_;
   GrantTable grants_;
   Directory directory_;
+  AuditTable audit_;
 };
 
 }  // namespace keyfob

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "store/sqlite/async.hpp"
+#include "store/sqlite/audit_queries.hpp"
 #include "store/sqlite/directory_queries.hpp"
 #include "store/sqlite/file_guard.hpp"
 #include "store/sqlite/grant_queries.hpp"
@@ -303,6 +304,33 @@ Task<Result<void>> SqliteStore::hold_data_keys(NodeId node, std::vector<DataKeyR
 Task<Result<std::vector<DataKeyHolder>>> SqliteStore::data_key_holders() {
   auto work = [](Connection& c) { return sqlite::data_key_holders(c); };
   return submit<Result<std::vector<DataKeyHolder>>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::append(std::vector<AuditRecord> records) {
+  auto work = [records = std::move(records)](Connection& c) { return sqlite::append_audit(c, records); };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<AuditPage>> SqliteStore::find_audit(AuditQuery query) {
+  auto work = [query = std::move(query)](Connection& c) { return sqlite::find_audit(c, query); };
+  return submit<Result<AuditPage>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<std::vector<AuditRecord>>> SqliteStore::chain(NodeId node, std::uint64_t after, std::size_t limit) {
+  auto work = [node = std::move(node), after, limit](Connection& c) {
+    return sqlite::audit_chain(c, node, after, limit);
+  };
+  return submit<Result<std::vector<AuditRecord>>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<std::vector<AuditHead>>> SqliteStore::heads() {
+  auto work = [](Connection& c) { return sqlite::audit_heads(c); };
+  return submit<Result<std::vector<AuditHead>>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::prune(NodeId node, std::uint64_t through) {
+  auto work = [node = std::move(node), through](Connection& c) { return sqlite::prune_audit(c, node, through); };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
 }
 
 Task<Result<std::vector<std::string>>> SqliteStore::check() {

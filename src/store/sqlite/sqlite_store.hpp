@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
@@ -42,7 +43,8 @@ class SqliteStore final : public GrantReader,
                           public ConsentStore,
                           public ResealStore,
                           public DataKeyChange,
-                          public DataKeyHolders {
+                          public DataKeyHolders,
+                          public AuditStore {
  public:
   /// Opens, and migrates when the schema is older. not_found, unsafe (file mode; the hint mends it), damaged (not a
   /// database, emptied, unreadable), conflict (the store is newer than the program), invalid_argument (somebody else's
@@ -99,6 +101,12 @@ class SqliteStore final : public GrantReader,
 
   Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
   Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
+
+  Task<Result<void>> append(std::vector<AuditRecord> records) override;
+  Task<Result<AuditPage>> find_audit(AuditQuery query) override;
+  Task<Result<std::vector<AuditRecord>>> chain(NodeId node, std::uint64_t after, std::size_t limit) override;
+  Task<Result<std::vector<AuditHead>>> heads() override;
+  Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
 
   /// Reads the whole file and says what is wrong with its structure; empty: nothing. Takes seconds per gigabyte.
   Task<Result<std::vector<std::string>>> check();

@@ -1,0 +1,350 @@
+#include "audit/trail.hpp"
+
+#include <algorithm>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/prefer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <utility>
+
+namespace keyfob::audit {
+namespace {
+
+constexpr std::size_t kBatch = 512;
+constexpr Milliseconds kTick = seconds(1);
+constexpr Milliseconds kRetry = Milliseconds(500);
+
+std::string_view action_of(TallyKind kind) {
+  switch (kind) {
+    case TallyKind::used: return "token.used";
+    case TallyKind::disclosed: return "token.disclosed";
+    case TallyKind::refused: return "request.refused";
+  }
+  return "request.refused";
+}
+
+AuditEntry entry_of(TallyCount count) {
+  AuditEntry entry;
+  entry.at = count.minute;
+  entry.actor = std::move(count.actor);
+  entry.action = action_of(count.kind);
+  entry.app = AppId(std::move(count.app));
+  entry.count = count.count;
+  if (count.kind == TallyKind::refused) {
+    entry.outcome = std::move(count.object);
+  } else {
+    entry.outcome = "ok";
+    entry.grant = GrantId(std::move(count.object));
+  }
+  return entry;
+}
+
+TallyKey disclosed(TokenUse use) { return {TallyKind::disclosed, use.actor, use.app, use.grant}; }
+
+}  // namespace
+
+/// Shared with the coroutines under way, so that the Trail may go while the last append is still out.
+struct Trail::State {
+  struct Waiter {
+    std::uint64_t ticket = 0;
+    std::function<void(Result<void>)> finish;
+  };
+
+  State(asio::any_io_executor the_executor, AuditStore& the_store, Clock& the_clock, ChainKey key, NodeId node,
+        TrailOptions the_options)
+      : executor(std::move(the_executor)),
+        store(the_store),
+        clock(the_clock),
+        chain({std::move(node), 0, {}}, std::move(key)),
+        options(std::move(the_options)) {}
+
+  asio::any_io_executor executor;
+  AuditStore& store;
+  Clock& clock;
+  Tally tally{};
+
+  // The executor's alone.
+  ChainWriter chain;
+  TrailOptions options;
+  bool ticking = false;
+  WallTime pruned_at{};
+
+  std::mutex mutex{};  // guards what is below
+  std::deque<AuditEntry> queue{};
+  std::uint64_t recorded = 0;  // tickets given out
+  std::uint64_t durable = 0;   // tickets written
+  std::uint64_t lost = 0;
+  bool started = false;
+  bool pumping = false;
+  bool failing = false;
+  std::vector<Waiter> waiters{};
+
+  void push(AuditEntry entry);
+  [[nodiscard]] std::vector<AuditEntry> take_batch();
+  [[nodiscard]] bool idle();
+  [[nodiscard]] bool all_written();
+  void written(std::size_t entries);
+  void failed(const Error& error);
+  void wait(Waiter waiter);
+  void count_into_queue(bool all);
+  Task<Result<void>> append(std::vector<AuditRecord> records);
+};
+
+void Trail::State::push(AuditEntry entry) {
+  const std::scoped_lock lock(mutex);
+  if (queue.size() >= options.most_queued) {
+    ++lost;
+    return;
+  }
+  queue.push_back(std::move(entry));
+  ++recorded;
+}
+
+std::vector<AuditEntry> Trail::State::take_batch() {
+  const std::scoped_lock lock(mutex);
+  std::vector<AuditEntry> batch;
+  while (!queue.empty() && batch.size() < kBatch) {
+    batch.push_back(std::move(queue.front()));
+    queue.pop_front();
+  }
+  if (lost != 0 && queue.empty()) {
+    AuditEntry gap;
+    gap.at = clock.wall();
+    gap.actor = "keyfob";
+    gap.action = "audit.lost";
+    gap.outcome = "queue_full";
+    gap.count = std::exchange(lost, 0);
+    batch.push_back(std::move(gap));
+    ++recorded;
+  }
+  if (batch.empty()) pumping = false;
+  return batch;
+}
+
+/// True: nobody pumps and there is something to do; from now on the caller pumps.
+bool Trail::State::idle() {
+  const std::scoped_lock lock(mutex);
+  return started && !queue.empty() && !std::exchange(pumping, true);
+}
+
+bool Trail::State::all_written() {
+  const std::scoped_lock lock(mutex);
+  return durable >= recorded;
+}
+
+void Trail::State::written(std::size_t entries) {
+  std::vector<Waiter> done;
+  {
+    const std::scoped_lock lock(mutex);
+    durable += entries;
+    failing = false;
+    const auto waits = [this](const Waiter& waiter) { return waiter.ticket > durable; };
+    const auto first_done = std::partition(waiters.begin(), waiters.end(), waits);
+    std::move(first_done, waiters.end(), std::back_inserter(done));
+    waiters.erase(first_done, waiters.end());
+  }
+  for (Waiter& waiter : done) waiter.finish({});
+}
+
+void Trail::State::failed(const Error& error) {
+  std::vector<Waiter> all;
+  {
+    const std::scoped_lock lock(mutex);
+    failing = true;
+    all.swap(waiters);
+  }
+  for (Waiter& waiter : all) {
+    waiter.finish(options.proceed_on_outage ? Result<void>() : Result<void>(std::unexpected(error)));
+  }
+}
+
+void Trail::State::wait(Waiter waiter) {
+  Result<void> answer;
+  {
+    const std::scoped_lock lock(mutex);
+    waiter.ticket = recorded;
+    const bool proceed = failing && options.proceed_on_outage;
+    if (waiter.ticket > durable && !proceed) {
+      if (!failing) {
+        waiters.push_back(std::move(waiter));
+        return;
+      }
+      answer = fail(ErrorCode::unavailable, "the audit trail cannot be written");
+    }
+  }
+  waiter.finish(std::move(answer));
+}
+
+void Trail::State::count_into_queue(bool all) {
+  tally.set_minute(clock.wall());
+  for (TallyCount& count : tally.take(all)) push(entry_of(std::move(count)));
+}
+
+Task<Result<void>> Trail::State::append(std::vector<AuditRecord> records) {
+  const std::uint64_t first = records.front().sequence;
+  const AuditRecord last = records.back();
+  Result<void> appended = co_await store.append(std::move(records));
+  if (appended || appended.error().code != ErrorCode::conflict) co_return appended;
+  // An append whose acknowledgement was lost is there already. Anything else in our place means that somebody else
+  // writes this node's chain.
+  Result<std::vector<AuditRecord>> there = co_await store.chain(last.node, first - 1, kBatch);
+  if (!there) co_return fail(there.error());
+  const bool ours = std::ranges::any_of(*there, [&](const AuditRecord& record) { return record.mac == last.mac; });
+  if (ours) co_return Result<void>();
+  co_return fail(ErrorCode::internal, "another process writes the audit chain of this node");
+}
+
+Trail::Trail(asio::any_io_executor executor, AuditStore& store, Clock& clock, ChainKey key, NodeId node,
+             TrailOptions options)
+    : state_(std::make_shared<State>(std::move(executor), store, clock, std::move(key), std::move(node),
+                                     std::move(options))) {
+  state_->tally.set_minute(clock.wall());
+}
+
+Trail::~Trail() { state_->ticking = false; }
+
+Task<Result<void>> Trail::start(std::optional<AuditHead> kept) {
+  auto state = state_;
+  Result<std::vector<AuditHead>> heads = co_await state->store.heads();
+  if (!heads) co_return fail(heads.error());
+  for (AuditHead& head : *heads) {
+    if (head.node == state->chain.head().node) state->chain.continue_from(std::move(head));
+  }
+  const std::uint64_t reached = state->chain.head().sequence;
+  if (kept && kept->sequence > reached) {
+    AuditEntry cut;
+    cut.at = state->clock.wall();
+    cut.actor = "keyfob";
+    cut.action = "audit.cut";
+    cut.outcome = "chain_is_shorter";
+    cut.subject = "kept " + std::to_string(kept->sequence) + ", found " + std::to_string(reached);
+    state->push(std::move(cut));
+  }
+  {
+    const std::scoped_lock lock(state->mutex);
+    state->started = true;
+  }
+  state->ticking = true;
+  asio::co_spawn(state->executor, tick(state), asio::detached);
+  if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
+  co_return Result<void>();
+}
+
+/// The end of each minute, once a second.
+Task<void> Trail::tick(std::shared_ptr<State> state) {
+  while (state->ticking) {
+    state->count_into_queue(false);
+    if (state->idle()) co_await pump(state);
+    co_await prune(state);
+    co_await state->clock.sleep(kTick);
+  }
+}
+
+Task<void> Trail::pump(std::shared_ptr<State> state) {
+  for (;;) {
+    std::vector<AuditEntry> batch = state->take_batch();
+    if (batch.empty()) co_return;
+    const std::size_t size = batch.size();
+    std::vector<AuditRecord> records;
+    for (AuditEntry& entry : batch) records.push_back(state->chain.next(std::move(entry)));
+    for (;;) {
+      std::vector<AuditRecord> copy = records;
+      Result<void> appended = co_await state->append(std::move(copy));
+      if (appended) break;
+      state->failed(appended.error());
+      co_await state->clock.sleep(kRetry);
+    }
+    if (state->options.on_durable) state->options.on_durable(state->chain.head());
+    state->written(size);
+  }
+}
+
+/// Old records go after a note of where they ended is durable: the chain's readers begin there.
+Task<void> Trail::prune(std::shared_ptr<State> state) {
+  const WallTime now = state->clock.wall();
+  if (state->options.retention <= Milliseconds(0) || now - state->pruned_at < hours(1)) co_return;
+  state->pruned_at = now;
+  const NodeId node = state->chain.head().node;
+  Result<std::vector<AuditRecord>> oldest = co_await state->store.chain(node, 0, kBatch);
+  if (!oldest) co_return;
+  const auto kept = [before = now - state->options.retention](const AuditRecord& record) {
+    return record.entry.at >= before;
+  };
+  const auto end = std::ranges::find_if(*oldest, kept);
+  if (end == oldest->begin()) co_return;
+  const AuditRecord& last = *std::prev(end);
+  AuditEntry note;
+  note.at = now;
+  note.actor = "keyfob";
+  note.action = kPrunedAction;
+  note.outcome = "ok";
+  note.subject = to_pruned_subject({node, last.sequence, last.mac});
+  note.count = static_cast<std::uint64_t>(std::distance(oldest->begin(), end));
+  state->push(std::move(note));
+  if (state->idle()) co_await pump(state);
+  if (!state->all_written()) co_return;
+  const std::uint64_t through = last.sequence;
+  if (co_await state->store.prune(node, through) && end == oldest->end()) state->pruned_at = {};
+}
+
+Task<Result<void>> Trail::stop(Milliseconds patience) {
+  auto state = state_;
+  state->ticking = false;
+  state->count_into_queue(true);
+  if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
+  const BootTime until = state->clock.boot() + patience;
+  for (;;) {
+    if (state->all_written()) co_return Result<void>();
+    if (state->clock.boot() >= until) {
+      co_return fail(ErrorCode::unavailable, "the last audit entries could not be written");
+    }
+    co_await state->clock.sleep(Milliseconds(10));
+  }
+}
+
+void Trail::record(AuditEntry entry) {
+  state_->push(std::move(entry));
+  if (state_->idle()) asio::co_spawn(state_->executor, pump(state_), asio::detached);
+}
+
+Task<Result<void>> Trail::settled() {
+  auto initiate = [state = state_](auto handler) {
+    auto executor = asio::prefer(asio::any_io_executor(asio::get_associated_executor(handler)),
+                                 asio::execution::outstanding_work.tracked);
+    auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+    auto finish = [executor, shared](Result<void> answer) {
+      auto deliver = [shared, answer = std::move(answer)]() mutable { std::move (*shared)(std::move(answer)); };
+      asio::post(executor, std::move(deliver));
+    };
+    state->wait({0, std::move(finish)});
+  };
+  co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<void>)>(initiate,
+                                                                                              asio::use_awaitable);
+}
+
+void Trail::count_use(TokenUse use) noexcept { state_->tally.count({TallyKind::used, use.actor, use.app, use.grant}); }
+
+void Trail::count_refusal(std::string_view actor, std::string_view app, std::string_view code) noexcept {
+  state_->tally.count({TallyKind::refused, actor, app, code});
+}
+
+bool Trail::count_disclosure(TokenUse use) noexcept { return state_->tally.count_recorded(disclosed(use)); }
+
+Task<Result<void>> Trail::record_disclosure(AuditEntry entry) {
+  auto state = state_;
+  const std::string actor = entry.actor;
+  const AppId app = entry.app;
+  const GrantId grant = entry.grant;
+  record(std::move(entry));
+  Result<void> written = co_await settled();
+  if (written) state->tally.mark_recorded(disclosed({actor, app.view(), grant.view()}));
+  co_return written;
+}
+
+}  // namespace keyfob::audit

@@ -1,0 +1,43 @@
+#pragma once
+// AuditEntry: who did what to whom, when, and how it ended; AuditRecord: the same as a link of one node's chain.
+// Never a token, a secret, or text of a peer (docs/reference/audit.md lists the actions).
+
+#include <cstdint>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace keyfob {
+
+struct AuditEntry {
+  WallTime at{};          ///< of a count: the beginning of its minute
+  std::string actor{};    ///< a caller's name; "local" (this machine's CLI), "owner" (a browser), "keyfob" (by itself)
+  std::string action{};   ///< "token.disclosed", "grant.refreshed", "caller.added", ...
+  std::string outcome{};  ///< "ok", or the code of the refusal
+  AppId app{};
+  GrantId grant{};
+  UserId user{};
+  std::string subject{};    ///< name of whatever else it was done to
+  std::uint64_t count = 1;  ///< how many times, of aggregated ones
+  std::string request_id{};
+};
+
+/// One link. `mac` covers everything else and the link before.
+struct AuditRecord {
+  NodeId node;
+  std::uint64_t sequence = 0;  ///< 1, 2, 3 ... within the node
+  DataKeyId key;               ///< whose derived key made the mac
+  AuditEntry entry;
+  Bytes mac;
+};
+
+/// The end of one node's chain: whoever keeps it can tell later that nothing up to here was changed or cut off.
+struct AuditHead {
+  NodeId node;
+  std::uint64_t sequence = 0;  ///< 0: an empty chain
+  Bytes mac;
+};
+
+}  // namespace keyfob

@@ -1,0 +1,74 @@
+#pragma once
+// The audit trail: AuditStore keeps its records, AuditLog is what everybody else writes to.
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "core/audit_entry.hpp"
+#include "ports/async.hpp"
+
+namespace keyfob {
+
+/// Which records: newest first. `subject` matches a grant, a user, an actor or the entry's subject.
+struct AuditQuery {
+  WallTime since{};
+  std::string subject{};
+  std::string action{};
+  AppId app{};              ///< empty: all
+  std::string cursor{};     ///< from the page before
+  std::size_t limit = 100;  ///< 1 to 1000
+};
+struct AuditPage {
+  std::vector<AuditRecord> records;
+  std::string next_cursor;  ///< empty: this was the last page
+};
+
+/// Same rules as grant_store.hpp. Records are only ever added at the end of their node's chain, and pruned from its
+/// beginning.
+class AuditStore {
+ public:
+  virtual ~AuditStore() = default;
+  /// Consecutive records of one node; one transaction for all. conflict: the node's chain has got there already.
+  virtual Task<Result<void>> append(std::vector<AuditRecord> records) = 0;
+  virtual Task<Result<AuditPage>> find_audit(AuditQuery query) = 0;
+  /// Records of `node` with sequence > `after`, in order.
+  virtual Task<Result<std::vector<AuditRecord>>> chain(NodeId node, std::uint64_t after, std::size_t limit) = 0;
+  /// The last record of every node's chain.
+  virtual Task<Result<std::vector<AuditHead>>> heads() = 0;
+  /// Removes the records of `node` up to and including `through`.
+  virtual Task<Result<void>> prune(NodeId node, std::uint64_t through) = 0;
+};
+
+/// Who used or was given a token of which grant.
+struct TokenUse {
+  std::string_view actor;
+  std::string_view app;
+  std::string_view grant;
+};
+
+/// Any thread, all of it. Order is kept per thread that records.
+class AuditLog {
+ public:
+  virtual ~AuditLog() = default;
+  /// Never blocks, never fails the caller: written soon, and before anything that is recorded later.
+  virtual void record(AuditEntry entry) = 0;
+  /// Completes when all that was recorded before is durable. unavailable: it is not, and the policy says to wait for
+  /// it.
+  virtual Task<Result<void>> settled() = 0;
+
+  // The hot path: no allocation, no wait, about 50 ns. Counted per minute, written at its end.
+  /// A token was put into a request to the provider.
+  virtual void count_use(TokenUse use) noexcept = 0;
+  /// A request was refused with `code`.
+  virtual void count_refusal(std::string_view actor, std::string_view app, std::string_view code) noexcept = 0;
+  /// True: this caller was given a token of this grant in this minute, that is on record, and now it was counted once
+  /// more. False: record_disclosure() first.
+  [[nodiscard]] virtual bool count_disclosure(TokenUse use) noexcept = 0;
+  /// `entry` says who is given which grant's token; completes when that is durable. As settled().
+  virtual Task<Result<void>> record_disclosure(AuditEntry entry) = 0;
+};
+
+}  // namespace keyfob
