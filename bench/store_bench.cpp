@@ -1,7 +1,8 @@
 // store_bench [--dir DIR] [--seconds S] [GRANTS...]: what the SQLite store costs at each size.
 //
 // Per size: import through put() in batches of 1000, look-ups by vehicle (one at a time and 64 at once), and durable
-// refreshes (begin, then commit: two transactions) with 64 in flight. CPU is that of the whole process.
+// refreshes (begin, then commit: two transactions) with 64 in flight, and ticks of the due queue: one with nothing due,
+// one that claims 50 (a second's worth at the default rate), one look at what waits. CPU is that of the whole process.
 
 #include <sys/resource.h>
 
@@ -164,6 +165,41 @@ Task<void> look_up_again_and_again(Work& work, int lane) {
   }
 }
 
+/// Nothing is due yet: what each second costs while all is well.
+Task<void> idle_ticks(Work& work, int) {
+  const NodeIdentity node{NodeId("node-4f9a2c81"), Incarnation(1)};
+  const WallTime before_all = from_unix_ms(1'700'000'000'000);
+  while (seconds_now() < work.until) {
+    const auto attempts = co_await work.store.abandoned(node, 512);
+    std::vector<DueShare> shares(1, DueShare{kApp, 50, 25});
+    const auto claimed = co_await work.store.claim_due(std::move(shares), before_all, seconds(60));
+    must(attempts && claimed && claimed->empty(), "idle tick");
+    ++work.done;
+  }
+}
+
+/// 50 grants are due in each tick.
+Task<void> busy_ticks(Work& work, int) {
+  WallTime now = from_unix_ms(1'700'000'000'000) + days(53);
+  const std::size_t ticks = work.grants / 50;
+  while (seconds_now() < work.until && work.done < ticks) {
+    now += Milliseconds(50 * 37);
+    std::vector<DueShare> shares(1, DueShare{kApp, 50, 25});
+    const auto claimed = co_await work.store.claim_due(std::move(shares), now, days(3650));
+    must(claimed && claimed->size() >= 49, "busy tick");
+    ++work.done;
+  }
+}
+
+Task<void> looks_at_the_queue(Work& work, int) {
+  const WallTime now = from_unix_ms(1'700'000'000'000);
+  while (seconds_now() < work.until) {
+    const auto outlook = co_await work.store.outlook(kApp, now, 10'000);
+    must(outlook && outlook->oldest_due.has_value(), "outlook");
+    ++work.done;
+  }
+}
+
 template <class Lane>
 void measure(const char* what, SqliteStore& store, std::size_t grants, double seconds, int in_flight, Lane lane) {
   asio::io_context context;
@@ -174,7 +210,7 @@ void measure(const char* what, SqliteStore& store, std::size_t grants, double se
   run(context, in_flight, [&](int number) { return lane(work, number); });
   const double took = seconds_now() - begin;
   const auto done = static_cast<double>(work.done);
-  std::printf("  %-28s %10.0f /s   %8.1f us each   %7.1f us CPU\n", what, done / took, took / done * 1e6 * in_flight,
+  std::printf("  %-29s %10.0f /s   %8.1f us each   %7.1f us CPU\n", what, done / took, took / done * 1e6 * in_flight,
               (cpu_now() - cpu) / done * 1e6);
 }
 
@@ -190,13 +226,16 @@ void bench(const std::string& folder, std::size_t grants, double seconds) {
   const double cpu = cpu_now();
   run(context, 1, [&](int) { return load_grants(**store, 0, grants); });
   const double took = seconds_now() - begin;
-  std::printf("  %-28s %10.0f /s   %24.1f us CPU\n", "import (put, 1000 a batch)", static_cast<double>(grants) / took,
+  std::printf("  %-29s %10.0f /s   %24.1f us CPU\n", "import (put, 1000 a batch)", static_cast<double>(grants) / took,
               (cpu_now() - cpu) / static_cast<double>(grants) * 1e6);
   measure("find by vehicle, 1 at once", **store, grants, seconds, 1, look_up_again_and_again);
   measure("find by vehicle, 64 at once", **store, grants, seconds, kInFlight, look_up_again_and_again);
+  measure("due queue: tick, nothing due", **store, grants, seconds / 2, 1, idle_ticks);
+  measure("due queue: look at it", **store, grants, seconds / 2, 1, looks_at_the_queue);
+  measure("due queue: tick, 50 claimed", **store, grants, seconds / 2, 1, busy_ticks);
   measure("refresh (begin + commit), 64", **store, grants, seconds, kInFlight, refresh_again_and_again);
   store->reset();
-  std::printf("  %-28s %10.0f bytes\n", "file per grant",
+  std::printf("  %-29s %10.0f bytes\n", "file per grant",
               static_cast<double>(std::filesystem::file_size(path)) / static_cast<double>(grants));
 }
 

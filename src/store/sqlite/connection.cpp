@@ -180,6 +180,14 @@ std::size_t Connection::page_reads() const {
   return reads;
 }
 
+std::size_t Connection::statement_steps() const {
+  std::size_t steps = 0;
+  for (const auto& [sql, statement] : statements_) {
+    steps += static_cast<std::size_t>(sqlite3_stmt_status(statement, SQLITE_STMTSTATUS_VM_STEP, 0));
+  }
+  return steps;
+}
+
 std::optional<Error> Connection::take_failure() { return std::exchange(failure_, std::nullopt); }
 
 void Connection::record_failure(int code) {

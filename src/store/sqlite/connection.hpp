@@ -119,6 +119,8 @@ class Connection {
   [[nodiscard]] bool in_transaction() const;
   /// Database pages looked at so far, cached or not: what a statement costs whatever the machine does.
   [[nodiscard]] std::size_t page_reads() const;
+  /// Instructions that the kept statements have run so far.
+  [[nodiscard]] std::size_t statement_steps() const;
 
   [[nodiscard]] bool failed() const { return failure_.has_value(); }
   [[nodiscard]] bool found_damage() const { return failure_ && failure_->code == ErrorCode::damaged; }

@@ -1,54 +1,15 @@
 // What each statement costs in pages must not depend on how many grants there are that it is not about.
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
-
-#include "store/sqlite/file_guard.hpp"
-#include "store/sqlite/grant_queries.hpp"
-#include "store/sqlite/schema.hpp"
+#include "store/sqlite/cost_fixture.hpp"
 
 namespace keyfob::sqlite {
 namespace {
 
-constexpr int kGrants = 20'000;
 constexpr std::size_t kFewPages = 60;
-const AppId kApp("app-1");
-
-WallTime at(std::int64_t second) { return from_unix_ms(1'700'000'000'000 + second * 1000); }
-
-GrantRecord make_grant(int number) {
-  const auto text = std::to_string(number);
-  GrantRecord record;
-  record.grant.app = kApp;
-  record.grant.id = GrantId("g" + text);
-  record.grant.user = UserId("user-" + text);
-  record.grant.vehicles = {VehicleId("vehicle-" + text)};
-  record.grant.version = {Generation(1), Epoch(1)};
-  record.grant.due_at = at(1000 + number);
-  record.sealed = {Bytes(84, 'a'), Bytes(84, 'r')};
-  record.association_mac = Bytes(32, 'm');
-  return record;
-}
 
 class Cost : public testing::Test {
  protected:
-  Cost() {
-    std::string name = (std::filesystem::temp_directory_path() / "keyfob-cost-XXXXXX").string();
-    folder = ::mkdtemp(name.data());
-    const auto path = folder + "/keyfob.db";
-    EXPECT_TRUE(create_private_file(path));
-    connection = Connection::open(path, {}).value();
-    EXPECT_TRUE(migrate(*connection, EmptyFile::make_store));
-    connection->execute("BEGIN IMMEDIATE");
-    for (int i = 0; i < kGrants; ++i) EXPECT_TRUE(put(*connection, {make_grant(i), std::nullopt}));
-    connection->execute("COMMIT");
-    EXPECT_FALSE(connection->failed());
-  }
-  void TearDown() override {
-    connection.reset();
-    std::filesystem::remove_all(folder);
-  }
   template <class Body>
   void costs_few_pages(const char* what, Body body) {
     static_cast<void>(body());  // preparing the statement reads the schema
@@ -58,11 +19,10 @@ class Cost : public testing::Test {
     EXPECT_LE(connection->page_reads() - before, kFewPages) << what;
     EXPECT_FALSE(connection->failed()) << what;
   }
-  [[nodiscard]] StoreTime now() const { return {boot_id, 1'000'000, to_unix_ms(at(0))}; }
+  [[nodiscard]] StoreTime now() const { return file.now(); }
 
-  std::string folder;
-  std::string boot_id = "boot-1";
-  std::unique_ptr<Connection> connection;
+  FilledFile file{20'000};
+  const std::unique_ptr<Connection>& connection = file.connection;
 };
 
 TEST_F(Cost, of_a_look_up_is_flat) {
