@@ -115,6 +115,31 @@ class Codes(harness.Case):
         self.assertEqual(missing, [])
 
 
+class Metrics(harness.unittest.TestCase):
+    def setUp(self):
+        help_text = (ROOT / "src" / "telemetry" / "metric_help.cpp").read_text()
+        self.known = dict(re.findall(r'MetricHelp\{"([a-z_]+)", "([a-z]+)"', help_text))
+        self.assertGreater(len(self.known), 20)
+
+    def test_every_metric_is_on_the_page_with_its_label(self):
+        page = {}
+        for cells in rows(REFERENCE / "metrics.md"):
+            if name := re.fullmatch(r"`(keyfob_[a-z_]+)`", cells[0]):
+                page[name[1]] = (re.findall(r"`([a-z]+)`", cells[1]) or ["kind"])[0]
+        self.assertEqual(page, self.known)
+
+    def test_every_figure_that_the_code_counts_has_a_name(self):
+        suffix = {"count": "_total", "gauge": "", "observe": "_seconds"}
+        counted = set()
+        for folder in ("src", "apps"):
+            for file in (ROOT / folder).rglob("*.[ch]pp"):
+                if "_test" in file.name or "telemetry/prometheus" in str(file):
+                    continue
+                for call, name in re.findall(r'[.>](count|gauge|observe)\("([a-z_]+)"', file.read_text()):
+                    counted.add(name if name.startswith("keyfob_") else f"keyfob_{name}{suffix[call]}")
+        self.assertEqual(counted - {"keyfob_limit_total"}, set(self.known) - {"keyfob_metrics_dropped_total"})
+
+
 class Layers(harness.unittest.TestCase):
     def test_the_table_of_the_architecture_is_the_one_that_is_enforced(self):
         sys.path.insert(0, str(ROOT / "tools"))
