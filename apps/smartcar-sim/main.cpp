@@ -9,6 +9,7 @@
 
 #include "http/beast_server.hpp"
 #include "options.hpp"
+#include "web/courier.hpp"
 #include "web/front.hpp"
 
 namespace {
@@ -26,6 +27,7 @@ int run(const sim::CommandLine& line) {
     if (!server.error().hint.empty()) fmt::print(stderr, "{}\n", server.error().hint);
     return server.error().code == ErrorCode::invalid_argument ? 2 : 1;
   }
+  const sim::Courier courier(sim, io.get_executor());
   boost::asio::signal_set signals(io, SIGINT, SIGTERM);
   signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
   fmt::print("smartcar-sim listening on {}\n", server->origin());

@@ -136,6 +136,8 @@ class Calls:
         self.assertIn("<html", error.message.lower())
 
     def test_v3(self):
+        self.assertEqual(self.vehicle("getSignals")["body"]["data"], [])  # nothing is collected without a subscription
+        self.sim.post("settings", unsubscribed_signals="served")
         found = self.sdk.call("getVehicle", self.token, self.vehicle_id)["body"]
         self.assertEqual(found["data"]["id"], self.vehicle_id)
         signals = self.vehicle("getSignals")["body"]
@@ -146,7 +148,7 @@ class Calls:
         self.refused(self.vehicle, "getSignal", "no-such-signal")
 
     def test_v3_objects_without_a_wrapper(self):
-        self.sim.post("settings", v3_wraps_single_objects=False)
+        self.sim.post("settings", v3_wraps_single_objects=False, unsubscribed_signals="served")
         self.assertEqual(self.sdk.call("getVehicle", self.token, self.vehicle_id)["body"]["id"], self.vehicle_id)
         self.assertEqual(self.vehicle("getSignal", "odometer-traveleddistance")["body"]["id"], "odometer-traveleddistance")
 

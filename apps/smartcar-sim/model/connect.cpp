@@ -163,8 +163,9 @@ std::string conclude(World& world, const ConnectRequest& request, const Decision
   consent.single_select = request.single_select == "true";
   if (!request.mode.empty()) consent.mode = request.mode;
   if (consent.vehicles.empty()) return refusal(request, redirect, "no_vehicles");
-  const std::string code = world.approve(std::move(consent), request.redirect_uri, now);
   const std::string external = request.external_id == "null" ? "" : request.external_id;
+  consent.external_id = external;
+  const std::string code = world.approve(std::move(consent), request.redirect_uri, now);
   return with_query(redirect,
                     {{"code", code}, {"user_id", owner.id}, {"state", request.state}, {"external_id", external}});
 }

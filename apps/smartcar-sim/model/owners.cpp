@@ -9,13 +9,6 @@
 namespace keyfob::sim {
 namespace {
 
-struct Build {
-  const char* make;
-  const char* model;
-  int year;
-  Powertrain powertrain;
-};
-
 constexpr std::array<Build, 6> kCatalogue{{
     {"TESLA", "Model 3", 2021, Powertrain::bev},
     {"VOLKSWAGEN", "ID.4", 2023, Powertrain::bev},
@@ -26,6 +19,8 @@ constexpr std::array<Build, 6> kCatalogue{{
 }};
 
 }  // namespace
+
+std::span<const Build> catalogue() { return kCatalogue; }
 
 std::string_view to_string(Powertrain powertrain) {
   switch (powertrain) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -17,6 +18,15 @@ namespace keyfob::sim {
 
 enum class Powertrain : std::uint8_t { bev, phev, ice };
 [[nodiscard]] std::string_view to_string(Powertrain powertrain);
+
+/// A kind of car that the simulator makes.
+struct Build {
+  const char* make;
+  const char* model;
+  int year;
+  Powertrain powertrain;
+};
+[[nodiscard]] std::span<const Build> catalogue();
 
 /// Metric, as the API answers by default: km, kPa, litres, kWh; shares are 0 to 1.
 struct Vehicle {

@@ -33,6 +33,11 @@ Result<RefusalWords> parse_refusal_words(std::string_view text) {
                                        {"legacy", RefusalWords::legacy}}});
 }
 
+Result<Unsubscribed> parse_unsubscribed(std::string_view text) {
+  return pick<Unsubscribed, 3>(
+      text, {{{"empty", Unsubscribed::empty}, {"404", Unsubscribed::not_found}, {"served", Unsubscribed::served}}});
+}
+
 Result<AfterDisconnect> parse_after_disconnect(std::string_view text) {
   return pick<AfterDisconnect, 2>(
       text, {{{"403", AfterDisconnect::permission_403}, {"401", AfterDisconnect::authentication_401}}});

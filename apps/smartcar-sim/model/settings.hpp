@@ -35,6 +35,13 @@ enum class RefusalWords : std::uint8_t {
 /// What an access token meets at a vehicle whose connection is gone.
 enum class AfterDisconnect : std::uint8_t { permission_403, authentication_401 };
 
+/// What v3 answers about the signals of a vehicle without a subscription to a verified webhook.
+enum class Unsubscribed : std::uint8_t {
+  empty,      ///< an empty list; a single signal is 404
+  not_found,  ///< 404 both
+  served,     ///< as if there were a subscription
+};
+
 struct Settings {
   seconds access_ttl{7200};
   seconds refresh_ttl{5'184'000};
@@ -49,11 +56,19 @@ struct Settings {
   bool reconnect_invalidates = false;   ///< connecting again revokes the owner's earlier pairs
   bool v3_accepts_user_tokens = true;   ///< as the SDKs of 2025 rely on
   bool v3_wraps_single_objects = true;  ///< {"data":{...}} (2026) or the bare object (2025)
+  bool v3_epoch_timestamps = false;     ///< milliseconds since 1970 (2025) instead of ISO 8601
+  Unsubscribed unsubscribed_signals = Unsubscribed::empty;
+  bool triggers_in_data = false;   ///< some pages show a webhook's triggers inside `data`
+  seconds webhook_timeout{15};     ///< of real time
+  std::int64_t vehicle_limit = 0;  ///< calls of one vehicle within vehicle_window, then 429 VEHICLE; 0: no limit
+  seconds vehicle_window{60};
+  std::int64_t vehicle_quota = 0;  ///< calls of one vehicle in 30 days, then 430; 0: no limit
 };
 
 [[nodiscard]] Result<Rotation> parse_rotation(std::string_view text);
 [[nodiscard]] Result<Replay> parse_replay(std::string_view text);
 [[nodiscard]] Result<RefusalWords> parse_refusal_words(std::string_view text);
+[[nodiscard]] Result<Unsubscribed> parse_unsubscribed(std::string_view text);
 [[nodiscard]] Result<AfterDisconnect> parse_after_disconnect(std::string_view text);
 
 }  // namespace keyfob::sim

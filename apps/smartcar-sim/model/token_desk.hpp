@@ -30,6 +30,7 @@ struct Consent {
   Scopes scopes{};
   bool single_select = false;
   std::string mode = "live";
+  std::string external_id{};
 };
 
 struct Grant {

@@ -14,7 +14,10 @@ std::string key_of(const std::string& client, const std::string& user, const std
 }  // namespace
 
 World::World(Settings settings, std::uint64_t seed)
-    : owners(seed ^ 0x6f776e6572730000U), desk(settings, seed), uuids_(seed ^ 0x776f726c64000000U) {}
+    : owners(seed ^ 0x6f776e6572730000U),
+      desk(settings, seed),
+      webhooks(seed ^ 0x686f6f6b73000000U),
+      uuids_(seed ^ 0x776f726c64000000U) {}
 
 std::string World::approve(Consent consent, std::string redirect_uri, WallTime now) {
   connect(consent, now);
@@ -30,7 +33,13 @@ void World::connect(const Consent& consent, WallTime now) {
   for (const std::string& vehicle : consent.vehicles) {
     std::uint64_t& known = connection_of_[key_of(consent.client, consent.user, vehicle)];
     connections_.erase(std::exchange(known, ++last_connection_));
-    connections_[known] = {uuids_.next(), consent.client, consent.user, vehicle, consent.scopes, consent.mode, now};
+    connections_[known] = {uuids_.next(),  consent.client, consent.user, vehicle,
+                           consent.scopes, consent.mode,   now,          consent.external_id};
+    for (const Webhook& webhook : webhooks.all()) {
+      if (webhook.subscribes_all && visible(connections_[known], webhook.client)) {
+        webhooks.subscribe(webhook.id, consent.user, vehicle, now);
+      }
+    }
   }
 }
 
@@ -43,6 +52,7 @@ std::vector<Connection> World::disconnect(const ConnectionFilter& which) {
   std::erase_if(connections_, [&](const auto& entry) { return which(entry.second); });
   for (const Connection& one : removed) {
     connection_of_.erase(key_of(one.client, one.user, one.vehicle));
+    webhooks.unsubscribe([&](const Subscription& s) { return s.user == one.user && s.vehicle == one.vehicle; });
     const auto opens_it = [&](const Grant& grant) {
       return grant.consent.user == one.user && (one.client.empty() || grant.consent.client == one.client);
     };

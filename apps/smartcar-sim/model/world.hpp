@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -16,6 +15,7 @@
 #include "model/faults.hpp"
 #include "model/owners.hpp"
 #include "model/token_desk.hpp"
+#include "model/webhooks.hpp"
 
 namespace keyfob::sim {
 
@@ -28,6 +28,15 @@ struct Connection {
   Scopes permissions;
   std::string mode;
   WallTime connected_at;
+  std::string external_id{};  ///< the application's own name for the owner
+};
+
+/// v3: when a vehicle charges. `attributes` is JSON as it was sent; nothing is carried out.
+struct ChargeSchedule {
+  std::string kind;
+  std::string user;
+  std::string vehicle;
+  std::string attributes;
 };
 
 /// How Connect answers without a person (`POST /_sim/consent`).
@@ -68,7 +77,8 @@ class World {
   TokenDesk desk;
   FaultPlan faults;
   ConsentPreset preset;
-  std::set<std::pair<std::string, std::string>> subscriptions;  ///< webhook and vehicle
+  Webhooks webhooks;
+  std::map<std::string, ChargeSchedule> schedules;  ///< by id
 
  private:
   struct AppToken {

@@ -101,6 +101,7 @@ TEST_F(ApplicationRoutes, a_registered_management_token_is_the_only_one) {
 }
 
 TEST_F(ApplicationRoutes, one_v3_token_reaches_every_user_by_header) {
+  steer("settings", {{"unsubscribed_signals", "served"}});
   const Answer pair = steer("issue");
   const std::string user = pair.text("user_id");
   const std::string vehicle = "/v3/vehicles/" + texts_of(pair.object(), "vehicles").at(0);

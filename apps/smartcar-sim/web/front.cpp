@@ -7,6 +7,7 @@
 #include "web/bearer.hpp"
 #include "web/fault_answers.hpp"
 #include "web/json.hpp"
+#include "web/webhook_events.hpp"
 
 namespace keyfob::sim {
 namespace {
@@ -83,6 +84,7 @@ http::StagedResponse Front::answer(Visit& visit) {
   } else {
     Call call{sim_, visit.request, sim_.clock.now(), visit.entry, visit.match.captures, visit.query};
     staged = act(*route, call, visit.fault);
+    note_changes(*route);
     visit.entry.route = std::string(route->method) + " " + std::string(route->pattern);
   }
   if (route != nullptr && !route->place) return staged;
@@ -102,6 +104,13 @@ http::StagedResponse Front::act(const Route& route, Call& call, const std::optio
   if (!fault) return staged;
   if (fault->kind == FaultKind::duplicate) staged.response = route.act(call);
   return misbehave(*fault, call, std::move(staged.response));
+}
+
+void Front::note_changes(const Route& route) {
+  const bool only_looks = route.method == "GET" && route.place != Place::connect;
+  if (only_looks || sim_.world->webhooks.all().empty()) return;
+  tell_changes(*sim_.world, sim_.clock.now());
+  if (sim_.changed) sim_.changed();
 }
 
 asio::awaitable<void> Front::wait_for(Fault fault) {

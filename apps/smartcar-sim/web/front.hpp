@@ -31,6 +31,8 @@ class Front {
   [[nodiscard]] http::StagedResponse answer(Visit& visit);
   [[nodiscard]] http::StagedResponse act(const Route& route, Call& call, const std::optional<Fault>& fault);
   [[nodiscard]] std::optional<Fault> fault_for(const Visit& visit);
+  /// After a request that may have changed something.
+  void note_changes(const Route& route);
   [[nodiscard]] boost::asio::awaitable<void> wait_for(Fault fault);
 
   Sim& sim_;

@@ -75,13 +75,14 @@ http::Response subscribe(Call& call) {
   const auto admission = admit_vehicle(call, "");
   if (!admission) return refuse(call, admission.error());
   const std::string& webhook = call.captured("webhook");
-  call.world().subscriptions.insert({webhook, admission->vehicle->id});
+  call.world().webhooks.subscribe(webhook, admission->grant->consent.user, admission->vehicle->id, call.now);
   return json_response(200, json::object{{"webhookId", webhook}, {"vehicleId", admission->vehicle->id}});
 }
 
 http::Response unsubscribe(Call& call) {
   if (manager_of(call) == nullptr) return refuse(call, api_error("AUTHENTICATION"));
-  call.world().subscriptions.erase({call.captured("webhook"), call.captured("id")});
+  call.world().webhooks.unsubscribe(
+      [&](const Subscription& s) { return s.webhook == call.captured("webhook") && s.vehicle == call.captured("id"); });
   return json_response(200, json::object{{"status", "success"}});
 }
 

@@ -11,7 +11,7 @@ namespace {
 
 http::Response index(Call&) {
   json::array calls;
-  for (const auto& routes : {steering_routes(), report_routes()}) {
+  for (const auto& routes : {steering_routes(), hook_routes(), report_routes()}) {
     for (const Route& route : routes) calls.emplace_back(std::string(route.method) + " " + std::string(route.pattern));
   }
   return json_response(200, json::object{{"calls", std::move(calls)}, {"documentation", "docs/simulator.md"}});

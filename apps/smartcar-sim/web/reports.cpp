@@ -23,6 +23,9 @@ void put_seconds(seconds& target, const json::object& body, std::string_view nam
 void put(double& target, const json::object& body, std::string_view name) {
   target = number_of(body, name).value_or(target);
 }
+void put(std::int64_t& target, const json::object& body, std::string_view name) {
+  target = static_cast<std::int64_t>(number_of(body, name).value_or(static_cast<double>(target)));
+}
 void put(bool& target, const json::object& body, std::string_view name) {
   target = flag_of(body, name).value_or(target);
 }
@@ -134,7 +137,16 @@ json::object settings_json(const Settings& s) {
           {"strict_revokes_family", s.strict_revokes_family},
           {"reconnect_invalidates", s.reconnect_invalidates},
           {"v3_accepts_user_tokens", s.v3_accepts_user_tokens},
-          {"v3_wraps_single_objects", s.v3_wraps_single_objects}};
+          {"v3_wraps_single_objects", s.v3_wraps_single_objects},
+          {"v3_epoch_timestamps", s.v3_epoch_timestamps},
+          {"unsubscribed_signals", s.unsubscribed_signals == Unsubscribed::empty       ? "empty"
+                                   : s.unsubscribed_signals == Unsubscribed::not_found ? "404"
+                                                                                       : "served"},
+          {"triggers_in_data", s.triggers_in_data},
+          {"webhook_timeout", s.webhook_timeout.count()},
+          {"vehicle_limit", s.vehicle_limit},
+          {"vehicle_window", s.vehicle_window.count()},
+          {"vehicle_quota", s.vehicle_quota}};
 }
 
 Result<void> apply_settings(Settings& settings, const json::object& body) {
@@ -148,9 +160,16 @@ Result<void> apply_settings(Settings& settings, const json::object& body) {
   put(s.reconnect_invalidates, body, "reconnect_invalidates");
   put(s.v3_accepts_user_tokens, body, "v3_accepts_user_tokens");
   put(s.v3_wraps_single_objects, body, "v3_wraps_single_objects");
+  put(s.v3_epoch_timestamps, body, "v3_epoch_timestamps");
+  put(s.triggers_in_data, body, "triggers_in_data");
+  put_seconds(s.webhook_timeout, body, "webhook_timeout");
+  put_seconds(s.vehicle_window, body, "vehicle_window");
+  put(s.vehicle_limit, body, "vehicle_limit");
+  put(s.vehicle_quota, body, "vehicle_quota");
   for (const auto& done :
        {put(s.rotation, body, "rotation", parse_rotation), put(s.replay, body, "replay", parse_replay),
         put(s.refusal_words, body, "refusal_words", parse_refusal_words),
+        put(s.unsubscribed_signals, body, "unsubscribed_signals", parse_unsubscribed),
         put(s.after_disconnect, body, "after_disconnect", parse_after_disconnect)}) {
     if (!done) return done;
   }

@@ -49,8 +49,9 @@ std::map<std::string, std::string, std::less<>> captures_of(std::span<const std:
 }  // namespace
 
 Router::Router() {
-  for (const auto& routes : {token_routes(), connect_routes(), account_routes(), management_routes(), vehicle_routes(),
-                             v3_routes(), steering_routes(), report_routes()}) {
+  for (const auto& routes :
+       {token_routes(), connect_routes(), account_routes(), management_routes(), vehicle_routes(), v3_routes(),
+        v3_management_routes(), v3_schedule_routes(), hook_routes(), steering_routes(), report_routes()}) {
     for (const Route& route : routes) entries_.push_back({&route, split(route.pattern)});
   }
 }

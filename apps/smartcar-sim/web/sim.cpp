@@ -26,6 +26,8 @@ void Sim::reset() {
   world->owners.add("", options.vehicles, clock.now());
   bucket = Bucket(options.rate_limit, options.refill_per_minute);
   log.clear();
+  meter = {};
+  ++life;
 }
 
 std::string Call::parameter(std::string_view name) const { return http::form_value(query, name).value_or(""); }

@@ -2,6 +2,7 @@
 // What a route of the simulator works with: the model, the clock, the log, and one call.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "base/time.hpp"
 #include "http/message.hpp"
 #include "model/bucket.hpp"
+#include "model/meter.hpp"
 #include "model/world.hpp"
 #include "web/request_log.hpp"
 
@@ -51,9 +53,12 @@ struct Sim {
   std::unique_ptr<World> world;
   RequestLog log;
   Bucket bucket;
+  VehicleMeter meter;
   Uuids request_ids;
-  std::uint64_t releases = 0;  ///< each wakes the answers held before it
-  std::size_t held = 0;        ///< answers waiting for a release
+  std::uint64_t releases = 0;       ///< each wakes the answers held before it
+  std::size_t held = 0;             ///< answers waiting for a release
+  std::uint64_t life = 0;           ///< counts resets
+  std::function<void()> changed{};  ///< there may be something to deliver, or time has moved
 
   void reset();
 };
@@ -87,6 +92,9 @@ struct Route {
 [[nodiscard]] std::span<const Route> vehicle_routes();
 [[nodiscard]] std::span<const Route> management_routes();
 [[nodiscard]] std::span<const Route> v3_routes();
+[[nodiscard]] std::span<const Route> v3_management_routes();
+[[nodiscard]] std::span<const Route> v3_schedule_routes();
+[[nodiscard]] std::span<const Route> hook_routes();
 [[nodiscard]] std::span<const Route> steering_routes();
 [[nodiscard]] std::span<const Route> report_routes();
 

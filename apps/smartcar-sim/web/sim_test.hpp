@@ -10,6 +10,7 @@
 #include <boost/beast/http.hpp>
 
 #include "base/bytes.hpp"
+#include "web/courier.hpp"
 #include "web/front.hpp"
 #include "web/json.hpp"
 
@@ -32,6 +33,7 @@ class SimTest : public testing::Test {
  protected:
   explicit SimTest(SimOptions options = manual_time()) : sim_(std::move(options)), front_(sim_) {
     const auto handle = [this](http::Request request) { return front_.handle(std::move(request)); };
+    courier_.emplace(sim_, io_.get_executor());
     server_ = http::BeastServer::listen_staged(io_.get_executor(), "127.0.0.1:0", handle).value();
   }
 
@@ -83,6 +85,7 @@ class SimTest : public testing::Test {
   boost::asio::io_context io_{1};
   Sim sim_;
   Front front_;
+  std::optional<Courier> courier_;
   std::optional<http::BeastServer> server_;
 
  private:

@@ -7,83 +7,15 @@
 #include "web/json.hpp"
 #include "web/paging.hpp"
 #include "web/sim.hpp"
+#include "web/v3_call.hpp"
 #include "web/v3_json.hpp"
 
 namespace keyfob::sim {
 namespace {
 
-/// Who a v3 call speaks for.
-struct V3Caller {
-  std::string client;    ///< "" while any client is accepted
-  std::string user;      ///< of sc-user-id, or the owner of a user token; may be empty
-  const Grant* grant{};  ///< of a user token
-};
-
-struct V3Problem {
-  int status;
-  std::string_view type;
-  std::string_view code;
-  std::string_view detail{};
-};
-
-template <class T>
-using V3Answer = std::expected<T, V3Problem>;
-
-http::Response refuse_v3(const Call& call, const V3Problem& p) {
-  return v3_error(p.status, p.type, p.code, call.entry.request_id, p.detail);
-}
-
-constexpr V3Problem kUnauthorized{401, "AUTHENTICATION", "UNAUTHORIZED",
-                                  "The Authorization token is missing or invalid."};
-constexpr V3Problem kNoVehicle{404, "RESOURCE_NOT_FOUND", "VEHICLE_NOT_FOUND"};
-constexpr V3Problem kNoPath{404, "RESOURCE_NOT_FOUND", "INVALID_PATH"};
-
-V3Answer<V3Caller> caller_of(const Call& call) {
-  const std::string token = bearer_of(call.request);
-  call.entry.credential = digest_of(token);
-  if (const std::string* client = call.world().open_app_token(token, call.now)) {
-    V3Caller caller{*client, std::string(call.request.header("sc-user-id").value_or("")), nullptr};
-    call.entry.user = caller.user;
-    return caller;
-  }
-  const Grant* grant = call.world().desk.open_access(token, call.now);
-  if (grant == nullptr || !call.world().settings().v3_accepts_user_tokens) return std::unexpected(kUnauthorized);
-  call.entry.user = grant->consent.user;
-  return V3Caller{grant->consent.client, grant->consent.user, grant};
-}
-
-/// The connection through which the caller may see the vehicle of the path.
-V3Answer<Connection> connection_for(const Call& call, const V3Caller& caller) {
-  const std::string& id = call.captured("id");
-  call.entry.vehicle = id;
-  const auto found = call.world().connections([&](const Connection& c) {
-    return c.vehicle == id && World::visible(c, caller.client) && (caller.user.empty() || c.user == caller.user);
-  });
-  if (found.empty()) return std::unexpected(kNoVehicle);
-  const bool single = caller.grant != nullptr &&
-                      std::ranges::find(caller.grant->consent.vehicles, id) == caller.grant->consent.vehicles.end();
-  if (single) return std::unexpected(V3Problem{403, "AUTHENTICATION", "ACCESS_DENIED"});
-  return found.front();
-}
-
-/// The same for calls that must say for whom.
-V3Answer<Connection> connection_for_user(const Call& call) {
-  const auto caller = caller_of(call);
-  if (!caller) return std::unexpected(caller.error());
-  if (caller->user.empty()) {
-    return std::unexpected(
-        V3Problem{400, "VALIDATION", "MISSING_PARAMETER", "The userId is missing: send sc-user-id."});
-  }
-  return connection_for(call, *caller);
-}
-
 http::Response single(const Call& call, json::object object) {
   if (!call.world().settings().v3_wraps_single_objects) return json_response(200, object);
   return json_response(200, json::object{{"data", std::move(object)}});
-}
-
-json::object page_links(const std::string& self) {
-  return {{"self", self}, {"first", self}, {"last", self}, {"next", nullptr}, {"prev", nullptr}};
 }
 
 http::Response list_connections(Call& call) {
@@ -97,23 +29,13 @@ http::Response list_connections(Call& call) {
     return World::visible(c, caller->client) && (user.empty() || c.user == user) &&
            (vehicle.empty() || c.vehicle == vehicle) && (mode.empty() || c.mode == mode);
   });
-  const auto size = count_parameter(call, "page[size]", 10, 100);
-  const auto number = count_parameter(call, "page[number]", 1, 1'000'000);
-  if (!size || !number || *size == 0 || *number == 0) {
-    return refuse_v3(call, {400, "VALIDATION", "BAD_REQUEST", "page[size] or page[number] is out of range"});
-  }
+  const auto page = v3_page(call, all.size(), {10, 100});
+  if (!page) return refuse_v3(call, page.error());
   json::array data;
-  for (std::size_t i = (*number - 1) * *size; i < std::min(all.size(), *number * *size); ++i) {
+  for (std::size_t i = page->begin; i < page->end; ++i) {
     data.push_back(v3_connection_json(all[i], *call.world().owners.vehicle(all[i].vehicle)));
   }
-  json::object meta{{"pageNumber", *number},
-                    {"pageSize", *size},
-                    {"totalCount", all.size()},
-                    {"orderBy", "createdAt"},
-                    {"orderDirection", "DESC"}};
-  json::object links = page_links("/v3/connections");
-  if (*number * *size < all.size()) links["next"] = "/v3/connections?page[number]=" + std::to_string(*number + 1);
-  return json_response(200, json::object{{"data", std::move(data)}, {"meta", meta}, {"links", links}});
+  return v3_list(call, std::move(data), *page);
 }
 
 V3Answer<Connection> connection_of_path(const Call& call) {
@@ -129,12 +51,6 @@ http::Response show_connection(Call& call) {
   if (!found) return refuse_v3(call, found.error());
   return json_response(
       200, json::object{{"data", v3_connection_json(*found, *call.world().owners.vehicle(found->vehicle))}});
-}
-
-http::Response no_content() {
-  http::Response response;
-  response.status = 204;
-  return response;
 }
 
 http::Response remove_connection(Call& call) {
@@ -161,17 +77,37 @@ http::Response show_vehicle(Call& call) {
   return single(call, v3_vehicle_json(*call.world().owners.vehicle(connection->vehicle), connection->mode));
 }
 
+/// Signals are a store that webhooks feed: without a subscription there is nothing in it.
+bool collected(const Call& call, const Connection& connection) {
+  return call.world().settings().unsubscribed_signals == Unsubscribed::served ||
+         call.world().webhooks.collects(connection.user, connection.vehicle);
+}
+
+json::object dated_signal(const Call& call, const Signal& signal, const Vehicle& vehicle) {
+  json::object one = signal_json(signal, vehicle, call.now);
+  if (!call.world().settings().v3_epoch_timestamps) return one;
+  one["meta"] = json::object{{"retrievedAt", to_unix_ms(call.now)},
+                             {"oemUpdatedAt", to_unix_ms(vehicle.data_at)},
+                             {"ingestedAt", to_unix_ms(call.now)}};
+  return one;
+}
+
 http::Response list_signals(Call& call) {
   const auto connection = connection_for_user(call);
   if (!connection) return refuse_v3(call, connection.error());
   const Vehicle& vehicle = *call.world().owners.vehicle(connection->vehicle);
+  const bool there = collected(call, *connection);
+  if (!there && call.world().settings().unsubscribed_signals == Unsubscribed::not_found)
+    return refuse_v3(call, kNoPath);
   json::array data;
-  for (const Signal* signal : signals_of(vehicle)) data.push_back(signal_json(*signal, vehicle, call.now));
+  for (const Signal* signal : signals_of(vehicle)) {
+    if (there) data.push_back(dated_signal(call, *signal, vehicle));
+  }
   const std::size_t count = data.size();
   return json_response(
       200, json::object{{"data", std::move(data)},
                         {"meta", json::object{{"page", 1}, {"pageSize", 10}, {"totalCount", count}}},
-                        {"links", page_links("/v3/vehicles/" + vehicle.id + "/signals")},
+                        {"links", v3_links("/v3/vehicles/" + vehicle.id + "/signals")},
                         {"included", json::object{{"vehicle", v3_vehicle_json(vehicle, connection->mode)}}}});
 }
 
@@ -181,8 +117,8 @@ http::Response show_signal(Call& call) {
   const Vehicle& vehicle = *call.world().owners.vehicle(connection->vehicle);
   const auto known = signals_of(vehicle);
   const auto found = std::ranges::find(known, call.captured("code"), &Signal::code);
-  if (found == known.end()) return refuse_v3(call, kNoPath);
-  return single(call, signal_json(**found, vehicle, call.now));
+  if (found == known.end() || !collected(call, *connection)) return refuse_v3(call, kNoPath);
+  return single(call, dated_signal(call, **found, vehicle));
 }
 
 /// What a v3 command changes; false when its attributes are wrong.
