@@ -60,6 +60,7 @@ class World {
   RecordingEvents events;
   RecordingMetrics metrics;
   engine::EngineConfig config;
+  std::vector<KeyProvider*> other_masters{};
   AppId app;
   std::unique_ptr<engine::Engine> engine;
 

@@ -144,7 +144,8 @@ void ComposedNode::make_engine(const config::Config& config, const oauth::Profil
                                   clock_,
                                   random_,
                                   surroundings_.events,
-                                  surroundings_.metrics};
+                                  surroundings_.metrics,
+                                  {&s, &s, &s, {}}};
   auto make = [&]() -> Task<void> {
     engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, engine_config(config),
                                                state_.identity(), shared_profiles(profiles));

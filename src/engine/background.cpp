@@ -59,9 +59,11 @@ Task<Result<void>> Background::look_for_changes() {
     context_.cache.forget(changed.ref);
     context_.cache.forget_subjects(changed.ref.app, changed.user, changed.vehicles);
   }
-  if (changes->directory && !cursor_.empty()) {
+  directory_stale_ = directory_stale_ || (changes->directory && !cursor_.empty());
+  if (directory_stale_) {
     const Result<void> loaded = co_await parts_.directory.load();
     if (!loaded) context_.metrics.count("directory_load_failures");
+    directory_stale_ = !loaded;
   }
   cursor_ = std::move(changes->cursor);
   parts_.broker.checked(at);
@@ -121,7 +123,7 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
     co_return;
   }
   const bool same_epoch = record && record->grant.version.epoch == spooled.pair.at.epoch;
-  if (same_epoch && record->sealed != spooled.pair.sealed) {
+  if (same_epoch && !context_.sealer.holds(*record, spooled.pair)) {
     KeptPair pair = spooled.pair;
     const Result<void> kept = co_await context_.late_pairs.keep_late(std::move(pair));
     if (!kept) co_return;

@@ -57,6 +57,7 @@ class Background : public std::enable_shared_from_this<Background> {
   BackgroundPolicy policy_;
   std::string cursor_;
   std::shared_ptr<DueQueue> due_;
+  bool directory_stale_ = false;  ///< others changed it, and it could not be read since
   bool stopping_ = false;
 };
 

@@ -64,6 +64,7 @@ Task<Result<ConnectUrl>> Consent::start(ConnectRequest request) {
   stored.redirect_uri = app->app().redirect_uri;
   stored.single_select = request.single_select || !request.single_select_vin.empty();
   stored.expires_at = ports_.clock.wall() + state_ttl_;
+  const KeyHold held = ports_.directory.hold_key(request.app);
   auto challenge = add_verifier(stored, *app);
   if (!challenge) co_return fail(challenge.error());
   oauth::ConsentUrlRequest parts;

@@ -54,7 +54,10 @@ std::shared_ptr<const ApplicationView> DirectorySnapshot::find_by_name(std::stri
   return nullptr;
 }
 
-Directory::Directory(DirectoryPorts ports, Profiles profiles) : ports_(ports), profiles_(std::move(profiles)) {
+Directory::Directory(DirectoryPorts ports, Profiles profiles)
+    : ports_(std::move(ports)),
+      profiles_(std::move(profiles)),
+      key_use_(ports_.rotation.holders, ports_.spool, ports_.node, ports_.clock) {
   auto empty = std::make_shared<DirectorySnapshot>();
   empty->keyring = vault::Keyring::empty();
   snapshot_.store(std::move(empty));
@@ -62,34 +65,19 @@ Directory::Directory(DirectoryPorts ports, Profiles profiles) : ports_(ports), p
 
 // --- reading ---
 
-Task<Result<std::shared_ptr<const vault::Keyring>>> Directory::unwrap_keys() {
-  Result<std::vector<WrappedDataKey>> wrapped = co_await ports_.data_keys.data_keys();
-  if (!wrapped) co_return fail(wrapped.error());
-  std::vector<vault::KeyMaterial> material;
-  for (const WrappedDataKey& key : *wrapped) {
-    if (key.master != ports_.master.fingerprint()) {
-      co_return fail(ErrorCode::damaged,
-                     "data key " + std::to_string(key.id.value()) + " is wrapped by master key " + key.master +
-                         ", but the master key at hand is " + ports_.master.fingerprint(),
-                     "point [keys] master at the key that this store was made with");
-    }
-    Bytes context = vault::wrap_context(key.app, key.id);
-    Bytes bytes = key.wrapped;
-    Result<Secret> raw = co_await ports_.master.unwrap(std::move(bytes), std::move(context));
-    if (!raw) co_return fail(raw.error());
-    material.push_back({key.app, key.id, key.primary, std::move(*raw)});
-  }
-  co_return vault::Keyring::empty()->with(material);
-}
-
-Task<Result<void>> Directory::load() {
+Task<Result<void>> Directory::load_now() {
   Result<std::vector<ApplicationRecord>> applications = co_await ports_.applications.applications();
   if (!applications) co_return fail(applications.error());
   Result<std::vector<CallerRecord>> callers = co_await ports_.callers.callers();
   if (!callers) co_return fail(callers.error());
-  auto keyring = co_await unwrap_keys();
-  if (!keyring) co_return fail(keyring.error());
+  Result<std::vector<WrappedDataKey>> keys = co_await covered_data_keys();
+  if (!keys) co_return fail(keys.error());
   auto next = std::make_shared<DirectorySnapshot>();
+  for (const WrappedDataKey& key : *keys) {
+    if (!key.primary) next->older_keys.insert(key.app);
+  }
+  auto keyring = co_await unwrap_keys(std::move(*keys));
+  if (!keyring) co_return fail(keyring.error());
   next->keyring = std::move(*keyring);
   next->callers = std::move(*callers);
   for (ApplicationRecord& record : *applications) {
@@ -139,23 +127,6 @@ std::string Directory::random_id(std::size_t length) {
   std::string id;
   for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
   return id;
-}
-
-Task<Result<WrappedDataKey>> Directory::make_data_key(AppId app) {
-  std::array<std::uint8_t, vault::kDataKeySize> random{};
-  ports_.random.fill(random);
-  Secret raw = vault::new_data_key(random);
-  wipe(random.data(), random.size());
-  WrappedDataKey key;
-  key.app = app;
-  key.id = DataKeyId(1);
-  key.master = ports_.master.fingerprint();
-  key.created_at = ports_.clock.wall();
-  Bytes context = vault::wrap_context(app, key.id);
-  Result<Bytes> wrapped = co_await ports_.master.wrap(std::move(raw), std::move(context));
-  if (!wrapped) co_return fail(wrapped.error());
-  key.wrapped = std::move(*wrapped);
-  co_return key;
 }
 
 template <class Token>
@@ -236,7 +207,7 @@ Task<Result<Application>> Directory::add_application(std::string name, Applicati
   // What can be refused is refused before there is a data key.
   if (auto fits = apply_fields(record.app, edit); !fits) co_return fail(fits.error());
   const AppId id = record.app.id;
-  Result<WrappedDataKey> key = co_await make_data_key(id);
+  Result<WrappedDataKey> key = co_await make_data_key(id, DataKeyId(1));
   if (!key) co_return fail(key.error());
   std::vector<WrappedDataKey> keys;
   keys.push_back(std::move(*key));
@@ -244,6 +215,7 @@ Task<Result<Application>> Directory::add_application(std::string name, Applicati
   if (!stored) co_return fail(stored.error());
   const Result<void> loaded = co_await load();
   if (!loaded) co_return fail(loaded.error());
+  const KeyHold held = hold_key(id);
   if (auto applied = apply(record, edit); !applied) {
     const Result<void> undone = co_await ports_.applications.remove_application(id);
     if (!undone) co_return fail(undone.error());
@@ -258,6 +230,7 @@ Task<Result<Application>> Directory::set_application(AppId app, ApplicationEdit 
   ApplicationRecord record = view->record;
   record.app.revision += 1;
   record.app.updated_at = ports_.clock.wall();
+  const KeyHold held = hold_key(app);
   if (auto applied = apply(record, edit); !applied) co_return fail(applied.error());
   co_return co_await store(std::move(record));
 }

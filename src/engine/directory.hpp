@@ -4,16 +4,20 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.hpp"
 #include "core/application.hpp"
 #include "core/provider.hpp"
+#include "engine/key_use.hpp"
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/key_provider.hpp"
+#include "ports/key_rotation.hpp"
 #include "vault/keyring.hpp"
 
 namespace keyfob::engine {
@@ -34,6 +38,7 @@ struct DirectorySnapshot {
   std::unordered_map<AppId, std::shared_ptr<const ApplicationView>> applications;
   std::vector<CallerRecord> callers;
   std::shared_ptr<const vault::Keyring> keyring;
+  std::unordered_set<AppId> older_keys{};  ///< applications with data keys beside the primary one
 
   [[nodiscard]] std::shared_ptr<const ApplicationView> find(const AppId& app) const;               ///< null: unknown
   [[nodiscard]] std::shared_ptr<const ApplicationView> find_by_name(std::string_view name) const;  ///< null: unknown
@@ -63,6 +68,14 @@ struct NewCaller {
   std::optional<WallTime> expires_at{};
 };
 
+/// What of a store and of the key providers is needed to rotate keys. Null: this store has no key rotation.
+struct KeyRotationPorts {
+  ResealStore* reseal = nullptr;
+  DataKeyChange* change = nullptr;
+  DataKeyHolders* holders = nullptr;
+  std::vector<KeyProvider*> other_masters{};  ///< accepted for opening while nodes roll from one master key to the next
+};
+
 /// The API key is shown once, here.
 struct IssuedCaller {
   Caller caller;
@@ -76,6 +89,19 @@ struct DirectoryPorts {
   KeyProvider& master;
   Clock& clock;
   Random& random;
+  KeyRotationPorts rotation{};
+  NodeId node{};
+  const Spool* spool = nullptr;
+};
+
+/// One data key, for people.
+struct DataKeyInfo {
+  AppId app;
+  DataKeyId id;
+  bool primary = false;
+  std::string master;  ///< fingerprint of the master key that wraps it
+  WallTime created_at{};
+  std::vector<DataKeyHolder> holders;  ///< nodes that may still use it
 };
 
 /// Changes and load(): engine executor only. snapshot() and revision(): any thread.
@@ -84,9 +110,12 @@ class Directory {
   using Profiles = std::unordered_map<std::string, std::shared_ptr<const ProviderProfile>>;
   Directory(DirectoryPorts ports, Profiles profiles);
 
-  /// Reads everything and unwraps the data keys. damaged: a data key does not open with this master key (wrong or
-  /// damaged key file); the message names both fingerprints.
+  /// Reads everything and unwraps the data keys that are not known yet. damaged: a data key does not open with any
+  /// master key at hand (wrong or damaged key file); the message names the fingerprints. unavailable: store or key
+  /// provider. One at a time; what an application's keys have become is seen by whoever calls after it returned.
   Task<Result<void>> load();
+  /// A record names a data key that this node does not know: looks once more, at most every second.
+  Task<void> look_for_new_keys();
 
   [[nodiscard]] std::shared_ptr<const DirectorySnapshot> snapshot() const { return snapshot_.load(); }
   [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
@@ -103,12 +132,38 @@ class Directory {
   Task<Result<IssuedCaller>> rotate_caller(CallerId caller, Milliseconds overlap);
   Task<Result<Caller>> disable_caller(CallerId caller);
 
+  /// Taken before something is sealed, kept until it is stored or dropped: its data key is not retired meanwhile.
+  [[nodiscard]] KeyHold hold_key(const AppId& app);
+  /// Tells the store which data keys this node needs no longer.
+  Task<Result<void>> settle_keys();
+  Task<Result<std::vector<DataKeyInfo>>> data_keys();
+  /// A new data key becomes primary at once; records move to it when they rotate or are re-sealed. conflict: somebody
+  /// else changed the keys at this moment.
+  Task<Result<DataKeyId>> rotate_data_key(AppId app);
+  /// Every data key of the installation is wrapped by `next`, or none. Answers how many. damaged: one does not open
+  /// with the master keys at hand, nothing was changed. `next` must outlive the directory.
+  Task<Result<std::size_t>> rewrap(KeyProvider& next);
+  /// Moves the secrets of one application to its primary data key. damaged: one does not open; it stays as it is.
+  Task<Result<void>> reseal_secrets(AppId app);
+  /// Destroys a data key that no grant and no secret names. Errors: DataKeyChange::retire_data_key's.
+  Task<Result<void>> retire_data_key(DataKeyRef key);
+  /// A node is gone for good with whatever its spool held: its say about data keys ends.
+  Task<Result<void>> forget_node(NodeId node);
+
   /// Opens one secret of an application. not_found: it has none.
   [[nodiscard]] Result<ClientSecret> client_secret(const ApplicationView& app, SecretPurpose purpose) const;
   [[nodiscard]] Result<ManagementToken> management_token(const ApplicationView& app, SecretPurpose purpose) const;
 
  private:
-  Task<Result<std::shared_ptr<const vault::Keyring>>> unwrap_keys();
+  class Turn;
+  Task<void> take_turn();
+  Task<Result<void>> load_now();
+  Task<Result<std::vector<WrappedDataKey>>> covered_data_keys();
+  Task<Result<std::shared_ptr<const vault::Keyring>>> unwrap_keys(std::vector<WrappedDataKey> wrapped);
+  Task<Result<Secret>> unwrap(const WrappedDataKey& key);
+  [[nodiscard]] KeyProvider* master_named(const std::string& fingerprint) const;
+  Task<Result<WrappedDataKey>> wrap(AppId app, DataKeyId id, Secret raw);
+  [[nodiscard]] Result<void> can_rotate() const;
   void publish(std::shared_ptr<DirectorySnapshot> next);
   Result<void> apply_fields(Application& app, const ApplicationEdit& edit) const;
   Result<void> apply(ApplicationRecord& record, const ApplicationEdit& edit);
@@ -120,13 +175,16 @@ class Directory {
   Task<Result<IssuedCaller>> issue(CallerRecord record, Secret api_key);
   Result<Secret> new_api_key(const CallerId& id);
   [[nodiscard]] Result<CallerRecord> caller_record(const CallerId& id) const;
-  Task<Result<WrappedDataKey>> make_data_key(AppId app);
+  Task<Result<WrappedDataKey>> make_data_key(AppId app, DataKeyId id);
   [[nodiscard]] std::string random_id(std::size_t length);
 
   DirectoryPorts ports_;
   Profiles profiles_;
   std::atomic<std::shared_ptr<const DirectorySnapshot>> snapshot_;
   std::atomic<std::uint64_t> revision_ = 0;
+  KeyUse key_use_;
+  bool turn_taken_ = false;
+  std::optional<BootTime> looked_at_;
 };
 
 }  // namespace keyfob::engine

@@ -9,6 +9,7 @@
 #include "engine/background.hpp"
 #include "engine/broker.hpp"
 #include "engine/credentials.hpp"
+#include "engine/key_aware_store.hpp"
 
 namespace keyfob::engine {
 namespace {
@@ -57,26 +58,31 @@ struct Engine::Parts {
       : executor(ex),
         clock(ports.clock),
         cache(config.cache_entries),
-        directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random},
+        directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random,
+                   ports.rotation, node.id, &ports.spool},
                   std::move(profiles)),
+        store({ports.reader, ports.refreshes, ports.late_pairs}, directory),
         sealer(directory, ports.random),
-        grants({ports.reader, ports.writer, ports.clock, ports.random, directory, cache}, due_policy(config)),
+        grants({store, ports.writer, ports.clock, ports.random, directory, cache}, due_policy(config)),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
                 config.consent_ttl, config.timeout),
-        refresher({ex, ports.reader, ports.refreshes, ports.late_pairs, ports.health, ports.endpoint, ports.provider,
-                   ports.spool, ports.clock, ports.random, ports.events, ports.metrics, directory, sealer, cache, node,
-                   refresh_policy(config)}),
+        refresher({ex, store, store, store, ports.health, ports.endpoint, ports.provider, ports.spool, ports.clock,
+                   ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config)}),
         broker(refresher, broker_policy(config)),
         revoker(refresher),
         credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, {config.timeout, config.min_interval}),
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
-            background_policy(config))) {}
+            background_policy(config))),
+        resealer(std::make_shared<Resealer>(
+            Resealer::Ports{store, ports.rotation.reseal, ports.clock, ports.metrics, directory, sealer},
+            config.reseal)) {}
 
   asio::any_io_executor executor;
   Clock& clock;
   TokenCache cache;
   Directory directory;
+  KeyAwareStore store;
   Sealer sealer;
   Grants grants;
   Consent consent;
@@ -85,6 +91,7 @@ struct Engine::Parts {
   Revoker revoker;
   Credentials credentials;
   std::shared_ptr<Background> background;
+  std::shared_ptr<Resealer> resealer;
 };
 
 Engine::Engine(asio::any_io_executor executor, EnginePorts ports, EngineConfig config, NodeIdentity node,
@@ -104,11 +111,13 @@ Task<Result<void>> Engine::start() {
   Result<void> ready = co_await parts_->background->first_round();
   if (!ready) co_return ready;
   parts_->background->launch();
+  parts_->resealer->launch(parts_->executor);
   co_return Result<void>();
 }
 
 Task<void> Engine::stop(Milliseconds patience) {
   parts_->background->stop();
+  parts_->resealer->stop();
   const BootTime until = parts_->clock.boot() + patience;
   while (!parts_->refresher.idle() && parts_->clock.boot() < until) {
     co_await parts_->clock.sleep(Milliseconds(20));
@@ -119,6 +128,7 @@ asio::any_io_executor Engine::executor() const { return parts_->executor; }
 Directory& Engine::directory() { return parts_->directory; }
 Grants& Engine::grants() { return parts_->grants; }
 Consent& Engine::consent() { return parts_->consent; }
+Resealer& Engine::resealer() { return *parts_->resealer; }
 
 CredentialSource& Engine::credentials() { return parts_->credentials; }
 

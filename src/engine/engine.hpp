@@ -9,6 +9,7 @@
 #include "engine/consent.hpp"
 #include "engine/directory.hpp"
 #include "engine/grants.hpp"
+#include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
@@ -34,6 +35,7 @@ struct EngineConfig {
   Milliseconds max_staleness = seconds(2);
   bool refuse_on_store_outage = false;
   Milliseconds consent_ttl = minutes(15);
+  ResealLimits reseal{};
 };
 
 struct EnginePorts {
@@ -56,6 +58,7 @@ struct EnginePorts {
   Random& random;
   EventSink& events;
   Metrics& metrics;
+  KeyRotationPorts rotation{};
 };
 
 struct EngineStatus {
@@ -87,6 +90,7 @@ class Engine final : public TokenSource {
   [[nodiscard]] Directory& directory();
   [[nodiscard]] Grants& grants();
   [[nodiscard]] Consent& consent();
+  [[nodiscard]] Resealer& resealer();
   /// Any thread.
   [[nodiscard]] CredentialSource& credentials();
   [[nodiscard]] EngineStatus status() const;

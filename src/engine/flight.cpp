@@ -20,6 +20,7 @@ Flight::Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, Gra
       record_(std::move(record)),
       at_(record_.grant.version),
       purpose_(purpose),
+      key_hold_(context_.directory.hold_key(record_.grant.app)),
       ticket_(owner_.gate(record_.grant.app).ticket(purpose)),
       machine_(context_.policy.timing_for(*app_->profile), app_->has_secret(SecretPurpose::previous_client_secret)),
       mailbox_(context_.executor),
@@ -41,7 +42,12 @@ Task<std::optional<FlightResult>> Flight::wait(Milliseconds patience) {
 
 Task<void> Flight::run() {
   co_await owner_.gate(record_.grant.app).enter(ticket_, context_.clock);
-  if (auto intact = context_.sealer.verify(record_); !intact) {
+  Result<void> intact = context_.sealer.verify(record_);
+  if (!intact) {
+    co_await context_.directory.look_for_new_keys();
+    intact = context_.sealer.verify(record_);
+  }
+  if (!intact) {
     damaged_ = true;
     detail_ = intact.error().what;
     finish({.kind = Kind::finish, .outcome = RefreshOutcome::unavailable});
@@ -276,7 +282,7 @@ Task<Flight::Event> Flight::commit(KeptPair pair) {
     co_return refresh::Committed{};
   }
   Moved& moved = std::get<Moved>(*outcome);
-  const bool ours = moved.record.sealed == pair.sealed;
+  const bool ours = context_.sealer.holds(moved.record, pair);
   const bool same_epoch = moved.record.grant.version.epoch == pair.at.epoch;
   if (ours) committed(std::move(moved.record));
   co_return refresh::CommitMoved{ours, same_epoch};
@@ -347,7 +353,7 @@ const KeptPair* Flight::pair_of(const RefreshAction& action) const {
 
 Task<Flight::Event> Flight::keep_late(RefreshAction action) {
   const KeptPair* pair = pair_of(action);
-  if (pair == nullptr || pair->sealed == record_.sealed) co_return refresh::Kept{true};
+  if (pair == nullptr || context_.sealer.holds(record_, *pair)) co_return refresh::Kept{true};
   KeptPair copy = *pair;
   const Result<void> kept = co_await context_.late_pairs.keep_late(std::move(copy));
   context_.metrics.count("late_pairs", kept ? "kept" : "failed");

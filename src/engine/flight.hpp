@@ -66,8 +66,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
   RefreshContext& context_;
   std::shared_ptr<const ApplicationView> app_;
   GrantRecord record_;
-  GrantVersion at_;  ///< the version this flight refreshes
-  Purpose purpose_;  ///< why it was started
+  GrantVersion at_;   ///< the version this flight refreshes
+  Purpose purpose_;   ///< why it was started
+  KeyHold key_hold_;  ///< what this flight seals may be on its way until it ends
   std::shared_ptr<ApplicationGate::Ticket> ticket_;
   RefreshMachine machine_;
   Mailbox<Event> mailbox_;

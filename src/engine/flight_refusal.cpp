@@ -21,7 +21,7 @@ Task<Flight::Event> Flight::reread() {
   spare_.reset();
   for (KeptPair& candidate : candidates) {
     const bool tried = std::ranges::find(tried_, candidate.sealed.refresh) != tried_.end();
-    if (tried || candidate.sealed == record_.sealed) continue;
+    if (tried || context_.sealer.holds(record_, candidate)) continue;
     tried_.push_back(candidate.sealed.refresh);
     spare_ = std::move(candidate);
     break;

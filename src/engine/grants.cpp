@@ -187,6 +187,7 @@ Task<Result<ImportedGrant>> Grants::import_one(AppId app, NewGrant grant) {
 
 Task<Result<std::vector<Result<ImportedGrant>>>> Grants::import_many(AppId app, std::vector<NewGrant> grants) {
   if (grants.size() > 1000) co_return fail(ErrorCode::limit, "at most 1000 grants in one import call");
+  const KeyHold held = ports_.directory.hold_key(app);
   std::vector<Result<ImportedGrant>> results(grants.size(),
                                              fail(ErrorCode::conflict, "the grant kept changing; try again"));
   std::vector<std::size_t> left;

@@ -43,6 +43,19 @@ Result<RefreshToken> Sealer::refresh_token(const KeptPair& kept) const {
                              kept.sealed.refresh);
 }
 
+bool Sealer::holds(const GrantRecord& record, const KeptPair& kept) const {
+  if (record.sealed == kept.sealed) return true;
+  const GrantVersion version{kept.at.generation.next(), kept.at.epoch};
+  const bool comparable =
+      record.grant.app == kept.app && record.grant.id == kept.grant && record.grant.version == version;
+  if (!comparable || record.sealed.refresh.empty()) return false;
+  const auto& keyring = *directory_.snapshot()->keyring;
+  const auto stored = open(record);
+  const auto access = vault::open_access(keyring, {kept.app, kept.grant, version}, kept.sealed.access);
+  const auto refresh = refresh_token(kept);
+  return stored && access && refresh && stored->access == *access && stored->refresh == *refresh;
+}
+
 Result<TokenPair> Sealer::open(const GrantRecord& record) const {
   auto access = access_token(record);
   if (!access) return fail(access.error());

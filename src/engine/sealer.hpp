@@ -25,6 +25,8 @@ class Sealer {
   [[nodiscard]] Result<RefreshToken> refresh_token(const GrantRecord& record) const;
   /// The refresh token of a pair that was kept: sealed for the generation after `kept.at`.
   [[nodiscard]] Result<RefreshToken> refresh_token(const KeptPair& kept) const;
+  /// Whether the record holds this very pair, under whatever data key: it may have been re-sealed since it was stored.
+  [[nodiscard]] bool holds(const GrantRecord& record, const KeptPair& kept) const;
   [[nodiscard]] Result<TokenPair> open(const GrantRecord& record) const;
   [[nodiscard]] vault::Nonce nonce();
 

@@ -41,6 +41,12 @@ Result<KeyringPtr> Keyring::with(std::span<const KeyMaterial> keys) const {
   return next;
 }
 
+KeyringPtr Keyring::promoted(const AppId& app, DataKeyId id) const {
+  auto next = std::make_shared<Keyring>(*this);
+  if (find(app, id) != nullptr) next->apps_[app].primary = id;
+  return next;
+}
+
 KeyringPtr Keyring::without(const AppId& app) const {
   auto next = std::make_shared<Keyring>(*this);
   next->apps_.erase(app);
@@ -66,6 +72,12 @@ const DataKey* Keyring::primary(const AppId& app) const {
   if (at == apps_.end()) return nullptr;
   const AppKeys& keys = at->second;
   return keys.primary ? keys.find(*keys.primary) : nullptr;
+}
+
+std::vector<AppId> Keyring::applications() const {
+  std::vector<AppId> out;
+  for (const auto& [app, keys] : apps_) out.push_back(app);
+  return out;
 }
 
 std::vector<DataKeyId> Keyring::ids(const AppId& app) const {

@@ -35,12 +35,15 @@ class Keyring {
   /// DataKey::from_raw's.
   [[nodiscard]] Result<KeyringPtr> with(std::span<const KeyMaterial> keys) const;
   [[nodiscard]] Result<KeyringPtr> with(const KeyMaterial& key) const { return with({&key, 1}); }
+  /// This key, which is here, becomes its application's primary; an unknown one changes nothing.
+  [[nodiscard]] KeyringPtr promoted(const AppId& app, DataKeyId id) const;
   [[nodiscard]] KeyringPtr without(const AppId& app) const;
   [[nodiscard]] KeyringPtr without(const AppId& app, DataKeyId id) const;
 
   /// Null when it is not here. The pointer is valid while this keyring is.
   [[nodiscard]] const DataKey* find(const AppId& app, DataKeyId id) const;
   [[nodiscard]] const DataKey* primary(const AppId& app) const;
+  [[nodiscard]] std::vector<AppId> applications() const;
   /// Ascending.
   [[nodiscard]] std::vector<DataKeyId> ids(const AppId& app) const;
 
