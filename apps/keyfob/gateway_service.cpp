@@ -24,6 +24,7 @@ class DirectTokens final : public gateway::DirectAnswers {
 
 Result<http::ServiceFactory> gateway_service(Node& node, Metrics& metrics, http::Handler api) {
   gateway::GatewayPorts ports{node.gate(), node.engine(), node.engine().credentials(), node.clock(), &metrics};
+  ports.attention = &node.engine().attention();
   gateway::GatewayOptions options;
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
   options.is_api = api::Api::serves;

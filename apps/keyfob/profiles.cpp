@@ -68,6 +68,10 @@ void apply_rest(const config::ProviderConfig& c, ProviderProfile& profile) {
   if (c.user_agent) profile.user_agent = *c.user_agent;
   if (c.app_token_ttl) profile.app_token_ttl = *c.app_token_ttl;
   if (c.authorize_params) profile.authorize_params = *c.authorize_params;
+  if (c.attention) {
+    profile.attention.clear();
+    for (const auto& rule : *c.attention) profile.attention.push_back({rule.status, rule.member, rule.value});
+  }
   if (c.user_field) profile.identity.user_field = *c.user_field;
   if (c.vehicles_field) profile.identity.vehicles_field = *c.vehicles_field;
 }

@@ -100,6 +100,13 @@ struct DeadGrantConfig {
   std::string description_prefix{};
 };
 
+/// An answer of the API that asks for the owner: shown as the grant's attention.
+struct AttentionConfig {
+  int status = 0;
+  std::string member{};
+  std::string value{};
+};
+
 /// A route of a provider; the words are those of the reference, checked here, mapped by the composition root.
 struct RouteConfig {
   std::string match;
@@ -134,6 +141,7 @@ struct ProviderConfig {
   std::optional<Milliseconds> refresh_ttl{};
   std::optional<Milliseconds> reuse_window{};  ///< W
   std::optional<std::vector<DeadGrantConfig>> dead_grant{};
+  std::optional<std::vector<AttentionConfig>> attention{};
   std::optional<std::vector<std::pair<std::string, std::string>>> authorize_params{};
   std::optional<std::string> user_url{};
   std::optional<std::string> user_field{};

@@ -81,6 +81,23 @@ void read_dead_grants(Section& section, const ReadContext& context, ProviderConf
   }
 }
 
+void read_attention(Section& section, ProviderConfig& provider) {
+  if (section.take("attention") == nullptr) return;
+  provider.attention.emplace();
+  for (Section& each : section.sections("attention")) {
+    AttentionConfig rule;
+    std::uint32_t status = 0;
+    each.read_number("status", status, {400, 499});
+    rule.status = static_cast<int>(status);
+    each.read_text("member", rule.member);
+    each.read_text("value", rule.value);
+    each.refuse_unknown_keys();
+    if (rule.member.empty()) each.report("member", "is missing", "like \"resolution.type\"");
+    if (rule.value.empty()) each.report("value", "is missing", "like \"REAUTHENTICATE\"");
+    provider.attention->push_back(std::move(rule));
+  }
+}
+
 RouteConfig read_route(Section section) {
   RouteConfig route;
   std::optional<std::string> origin;
@@ -120,6 +137,7 @@ void read_provider(Section section, const ReadContext& context, ProviderConfig& 
   read_words(section, provider);
   read_times(section, provider);
   read_dead_grants(section, context, provider);
+  read_attention(section, provider);
   if (section.take("authorize_params") != nullptr)
     section.read_pairs("authorize_params", provider.authorize_params.emplace());
   read_routes(section, provider);

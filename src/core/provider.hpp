@@ -23,6 +23,13 @@ struct DeadGrantRule {
   std::string description_prefix{};  ///< prefix of `error_description`, compared before redaction
 };
 
+/// An answer of the API that asks for the owner, whatever the token. Shown as the grant's `attention`; blocks nothing.
+struct AttentionRule {
+  int status = 0;      ///< 0: any 4xx but 401
+  std::string member;  ///< "resolution.type": in the body's object, or in the first of its "errors"
+  std::string value;   ///< exact
+};
+
 /// A path pattern of the provider's API and the credential that belongs there, and only there.
 struct RouteRule {
   std::string
@@ -76,6 +83,7 @@ struct ProviderProfile {
   std::string reauthenticate_url{};  ///< where an owner renews a broken connection with the tokens kept; empty: none
   IdentityRule identity{};
   RevokeRule revoke{};
+  std::vector<AttentionRule> attention{};
   std::vector<RouteRule> routes{};
 };
 

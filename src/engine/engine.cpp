@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "engine/attention.hpp"
 #include "engine/background.hpp"
 #include "engine/broker.hpp"
 #include "engine/credentials.hpp"
@@ -70,6 +71,7 @@ struct Engine::Parts {
                    ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config)}),
         broker(refresher, broker_policy(config)),
         revoker(refresher),
+        attention(refresher.context()),
         credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, {config.timeout, config.min_interval}),
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
@@ -89,6 +91,7 @@ struct Engine::Parts {
   Refresher refresher;
   Broker broker;
   Revoker revoker;
+  AttentionNotes attention;
   Credentials credentials;
   std::shared_ptr<Background> background;
   std::shared_ptr<Resealer> resealer;
@@ -131,6 +134,7 @@ Consent& Engine::consent() { return parts_->consent; }
 Resealer& Engine::resealer() { return *parts_->resealer; }
 
 CredentialSource& Engine::credentials() { return parts_->credentials; }
+AttentionSink& Engine::attention() { return parts_->attention; }
 
 EngineStatus Engine::status() const {
   EngineStatus status;

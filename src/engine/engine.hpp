@@ -11,6 +11,7 @@
 #include "engine/grants.hpp"
 #include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
+#include "ports/attention_sink.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/spool.hpp"
@@ -93,6 +94,7 @@ class Engine final : public TokenSource {
   [[nodiscard]] Resealer& resealer();
   /// Any thread.
   [[nodiscard]] CredentialSource& credentials();
+  [[nodiscard]] AttentionSink& attention();
   [[nodiscard]] EngineStatus status() const;
 
   bool try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept override;

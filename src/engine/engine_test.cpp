@@ -254,6 +254,25 @@ TEST_F(EngineTest, AVehicleThatIsRefusedWhateverTheTokenDoesNotRotateTheGrantFor
   EXPECT_NE(other->version, sent) << "another vehicle's call may";
 }
 
+TEST_F(EngineTest, AttentionIsShownAndBlocksNothing) {
+  const Grant grant = world.import("u1", "v1");
+  const GrantRef ref{grant.app, grant.id};
+  for (int i = 0; i < 50; ++i) world.engine->attention().note(ref, "PERMISSION", "v1");
+  world.pass(seconds(1));
+  const Grant shown = world.stored(grant).grant;
+  ASSERT_TRUE(shown.attention);
+  EXPECT_EQ(shown.attention->reason, "PERMISSION");
+  EXPECT_EQ(shown.attention->vehicle.view(), "v1");
+  EXPECT_EQ(shown.status, GrantStatus::active);
+  EXPECT_EQ(shown.version, grant.version);
+  EXPECT_EQ(world.events.count("grant.attention"), 1U);
+  EXPECT_TRUE(world.get("v1"));
+  world.engine->attention().note(ref, "OTHER", "");
+  world.pass(seconds(1));
+  EXPECT_EQ(world.stored(grant).grant.attention->reason, "OTHER");
+  EXPECT_EQ(world.events.count("grant.attention"), 2U);
+}
+
 TEST_F(EngineTest, RevokeTellsTheProviderThenForgetsTheTokens) {
   const Grant grant = world.import("u1", "v1");
   ASSERT_TRUE(world.get("v1"));

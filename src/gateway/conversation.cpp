@@ -1,6 +1,9 @@
 #include "gateway/conversation.hpp"
 
 #include "core/limits.hpp"
+#include "gateway/attention.hpp"
+#include "http/body_sample.hpp"
+#include "http/inflate.hpp"
 
 namespace keyfob::gateway {
 namespace {
@@ -18,6 +21,7 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   route_ = {};
   passage_ = {};
   credential_ = 0;
+  watched_ = 0;
   has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
   answered_ = GatewayProblem::none;
   const std::string_view path = exchange.request().path();
@@ -213,7 +217,24 @@ void GatewayConversation::allow(http::Exchange& exchange) {
 }
 
 void GatewayConversation::on_response(http::Exchange& exchange, const http::ResponseHead& head) {
-  act(exchange, passage_.response(head.status, exchange.replayable()));
+  const Passage::Act next = passage_.response(head.status, exchange.replayable());
+  if (next == Passage::Act::pass) watch(exchange, head);
+  act(exchange, next);
+}
+
+/// The body passes as it comes; a look at its beginning is had when it is over.
+void GatewayConversation::watch(http::Exchange& exchange, const http::ResponseHead& head) {
+  if (!has_grant_ || thread_.ports.attention == nullptr) return;
+  if (!may_ask_for_owner(memo_.provider()->attention, head.status)) return;
+  if (!watched_coding_.assign(head.find("content-encoding").value_or(std::string_view()))) return;
+  watched_ = head.status;
+  exchange.sample();
+}
+
+void GatewayConversation::note_attention(std::string_view sample) {
+  const std::string body = http::decoded_beginning(watched_coding_.view(), sample, 2 * http::BodySample::kCapacity);
+  auto reason = attention_in(memo_.provider()->attention, watched_, body);
+  if (reason) thread_.ports.attention->note(used_ref(), std::move(*reason), std::string(route_.vehicle));
 }
 
 void GatewayConversation::pass(http::Exchange& exchange) {
@@ -245,6 +266,7 @@ void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem probl
 }
 
 void GatewayConversation::on_end(const http::Outcome& outcome) {
+  if (watched_ != 0) note_attention(outcome.sample);
   if (thread_.ports.metrics == nullptr || (!outcome.forwarded && answered_ == GatewayProblem::none)) return;
   if (answered_ != GatewayProblem::none) {
     const std::string label = "code=" + std::string(code_of(answered_));

@@ -70,6 +70,8 @@ class GatewayConversation final : public http::Conversation {
   void send(http::Exchange& exchange);
   void allow(http::Exchange& exchange);
   void pass(http::Exchange& exchange);
+  void watch(http::Exchange& exchange, const http::ResponseHead& head);
+  void note_attention(std::string_view sample);
   void problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details = {});
 
   GatewayThread& thread_;
@@ -85,6 +87,8 @@ class GatewayConversation final : public http::Conversation {
   Passage passage_{};
   UsedGrant grant_{};
   std::uint64_t credential_ = 0;  ///< serial of the application token that was sent
+  int watched_ = 0;               ///< status of an answer whose body may ask for the owner; 0: none
+  FixedText<16> watched_coding_;
   bool has_grant_ = false;
   bool refreshed_ = false;
   bool unreplayed_ = false;

@@ -11,6 +11,7 @@
 
 #include "core/provider.hpp"
 #include "http/server.hpp"
+#include "ports/attention_sink.hpp"
 #include "ports/clock.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
@@ -38,6 +39,7 @@ struct GatewayPorts {
   CredentialSource& credentials;
   const Clock& clock;
   Metrics* metrics = nullptr;
+  AttentionSink* attention = nullptr;
 };
 
 struct GatewayOptions {

@@ -64,7 +64,7 @@ Result<std::shared_ptr<const Plan>> Plan::compile(const std::vector<ProviderProf
       if (!route) return fail(route.error());
       routes.push_back(std::move(*route));
     }
-    plan->providers_.emplace(profile.name, ProviderPlan{std::move(*table), std::move(routes)});
+    plan->providers_.emplace(profile.name, ProviderPlan{std::move(*table), std::move(routes), profile.attention});
   }
   return plan;
 }

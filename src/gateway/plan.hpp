@@ -37,6 +37,7 @@ struct RoutePlan {
 struct ProviderPlan {
   RouteTable table;
   std::vector<RoutePlan> routes;  ///< by RouteMatch::index
+  std::vector<AttentionRule> attention;
 };
 
 /// Immutable; any thread.

@@ -164,6 +164,7 @@ void Connection::end_exchange(bool complete) {
   outcome_.complete = complete;
   if (ticket_ != 0) worker_.target()->revoke(std::exchange(ticket_, 0));
   leave_upstream(false);
+  outcome_.sample = scratch_->sample.view();
   conversation_->on_end(outcome_);
   if (body_in_ != nullptr) {
     in_ = std::move(body_in_);
@@ -179,6 +180,7 @@ void Connection::end_exchange(bool complete) {
   if (collected_.capacity() > Buffer::kCapacity) collected_ = WipedString();
   scratch_->inject.clear();
   scratch_->add.clear();
+  scratch_->sample.clear();
 }
 
 bool Connection::finish() {

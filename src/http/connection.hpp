@@ -42,6 +42,7 @@ class Connection final : public Exchange, private Stream::Owner, private Deadlin
   bool replayable() const override;
   HeaderBlock& add() override { return scratch_->add; }
   void pass() override;
+  void sample() override { scratch_->sample.start(); }
   Later later() override;
 
  private:

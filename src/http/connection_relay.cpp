@@ -19,6 +19,7 @@ void Connection::pass() {
   const ResponseHead& head = scratch_->response;
   Buffer& in = upstream_->in();
   const BodyReader::Piece piece = response_->take(in.bytes().subspan(head.size()));
+  scratch_->sample.take(piece.data);
   if (worker_.draining()) close_after_ = true;
   Gather out;
   gather_response(out, {head, scratch_->add, rechunks() ? kChunkedLine : std::string_view(), close_after_,
@@ -59,6 +60,7 @@ bool Connection::relay_piece() {
     die();
     return false;
   }
+  scratch_->sample.take(piece.data);
   Gather out;
   ChunkFrame frame;
   add_piece(out, frame, {piece.data, rechunks(), response_->finished()});

@@ -52,6 +52,7 @@ struct Outcome {
   int status = 0;  ///< 0: no response was begun
   bool complete = false;
   bool forwarded = false;
+  std::string_view sample{};  ///< what Exchange::sample() asked for; gone after on_end
 };
 
 class Exchange;
@@ -98,6 +99,9 @@ class Exchange {
   [[nodiscard]] virtual HeaderBlock& add() = 0;
   /// Lets the upstream response through, streaming. Only after on_response.
   virtual void pass() = 0;
+  /// Before pass(): the beginning of the body (up to BodySample::kCapacity bytes, as the origin encoded it) is copied
+  /// while it passes, and is in the Outcome. Delays nothing.
+  virtual void sample() = 0;
 
   /// "I will say so later": the exchange waits (Limits::handler, else 504 through on_failure) for Later::resume.
   [[nodiscard]] virtual Later later() = 0;

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "http/body_sample.hpp"
 #include "http/buffer.hpp"
 #include "http/event_loop.hpp"
 #include "http/origin.hpp"
@@ -43,6 +44,7 @@ struct ExchangeScratch {
   ResponseHead response;
   HeaderBlock inject;
   HeaderBlock add;
+  BodySample sample;
 };
 
 /// Finds an exchange by its ticket: how Later comes back.

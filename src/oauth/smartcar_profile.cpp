@@ -96,6 +96,11 @@ ProviderProfile smartcar_profile() {
       .identity = {.user_url = "https://api.smartcar.com/v2.0/user",
                    .vehicles_url = "https://api.smartcar.com/v2.0/vehicles"},
       .revoke = {.vehicle_url = "https://api.smartcar.com/v2.0/vehicles/{vehicle}/application"},
+      .attention = {{.status = 400, .member = "resolution.type", .value = "REAUTHENTICATE"},
+                    {.status = 403, .member = "resolution.type", .value = "REAUTHENTICATE"},
+                    // As older answers have it.
+                    {.status = 400, .member = "resolution", .value = "REAUTHENTICATE"},
+                    {.status = 403, .member = "resolution", .value = "REAUTHENTICATE"}},
       .routes = routes(),
   };
 }

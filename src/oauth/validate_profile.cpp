@@ -84,6 +84,16 @@ Check check_dead_grants(const ProviderProfile& p) {
   return {};
 }
 
+Check check_attention(const ProviderProfile& p) {
+  for (const AttentionRule& rule : p.attention) {
+    if (rule.member.empty() || rule.value.empty()) return wrong("an attention rule lacks a member or a value");
+    if (rule.status != 0 && (rule.status < 400 || rule.status > 499 || rule.status == 401)) {
+      return wrong("an attention rule has a status outside 400 to 499, or 401", "a 401 is about the token");
+    }
+  }
+  return {};
+}
+
 /// Each kind of credential has the one or two schemes in which it exists.
 bool fits(CredentialKind credential, Scheme scheme) {
   switch (credential) {
@@ -144,7 +154,7 @@ Check check_routes(const ProviderProfile& p) {
 
 Result<void> validate_profile(const ProviderProfile& profile) {
   for (auto check : {+[](const ProviderProfile& p) { return check_name(p.name); }, &check_urls, &check_times,
-                     &check_dead_grants, &check_routes}) {
+                     &check_dead_grants, &check_attention, &check_routes}) {
     auto ok = check(profile);
     if (ok) continue;
     ok.error().what = "provider " + profile.name + ": " + ok.error().what;

@@ -161,5 +161,74 @@ class Stubborn(own_api.Case):
         self.assertIn(self.sim.rotations(), range(2, 6))
 
 
+class Attention(harness.Case):
+    """An answer that asks for the owner is shown, and blocks nothing."""
+
+    def setUp(self):
+        super().setUp()
+        self.pair = self.world.import_grant("ann")
+        self.path = f"/v2.0/vehicles/{self.pair['vehicle']}"
+
+    def attention(self):
+        return self.world.grant(self.pair["grant"])["attention"]
+
+    def strike(self, error_type, error_code=None):
+        self.sim.post("vehicle", id=self.pair["vehicle"], error_type=error_type, error_code=error_code)
+        return self.world.api("GET", self.path + "/odometer")
+
+    def check_it_blocks_nothing(self):
+        grant = self.world.grant(self.pair["grant"])
+        self.assertEqual((grant["status"], grant["generation"]), ("active", 1))
+        self.assertEqual(self.token_of("user=ann"), self.pair["access_token"])
+        self.assertEqual(self.sim.rotations(), 0)
+
+    def test_it_is_set_by_400_and_403_with_reauthenticate_and_cleared_by_a_new_consent(self):
+        self.assertIsNone(self.attention())
+        answer = self.strike("PERMISSION")
+        self.assertEqual((answer.status, answer.json["resolution"]["type"], answer.code), (403, "REAUTHENTICATE", None))
+        shown = harness.eventually(self.attention, "the grant's attention")
+        self.assertEqual((shown["reason"], shown["vehicle"]), ("PERMISSION", self.pair["vehicle"]))
+        self.check_it_blocks_nothing()
+        answer = self.strike("CONNECTED_SERVICES_ACCOUNT", "AUTHENTICATION_FAILED")
+        self.assertEqual(answer.status, 400)
+        reason = "CONNECTED_SERVICES_ACCOUNT/AUTHENTICATION_FAILED"
+        harness.eventually(lambda: self.attention()["reason"] == reason, "the newer reason")
+        self.check_it_blocks_nothing()
+        self.assertEqual(self.world.daemon.text().count("grant.attention"), 2)
+        fresh = self.sim.issue(user=self.pair["user_id"], client_id=harness.CLIENT_ID, vehicles=self.pair["vehicles"])
+        self.world.import_grant("ann", pair=fresh)
+        self.assertIsNone(self.attention())
+
+    def test_it_is_not_set_by_other_answers(self):
+        for error in (("VEHICLE_STATE", "ASLEEP"), ("CONNECTED_SERVICES_ACCOUNT", "SUBSCRIPTION"),
+                      ("COMPATIBILITY", "VEHICLE_NOT_CAPABLE"), ("BILLING", "VEHICLE_REQUEST_LIMIT")):
+            self.assertGreaterEqual(self.strike(*error).status, 400)
+        self.world.api("GET", self.path)
+        self.assertIsNone(self.attention())
+
+
+class CompressedAttention(own_api.Case):
+    """A provider of one's own that names its own words, and compresses."""
+
+    def setUp(self):
+        super().setUp()
+        text = self.world.config_file.read_text()
+        self.world.config_file.write_text(text.replace(
+            "[[providers.acme.routes]]", 'attention = [{ member = "error.hint", value = "ask-the-owner" }]\n'
+            "[[providers.acme.routes]]"))
+        self.world.restart()
+
+    def answer(self, request):
+        body = b'{"error":{"hint":"ask-the-owner"},"type":"GONE","padding":"%s"}' % (b"x" * 3000)
+        return reply(int(request.path.rsplit("/", 1)[1]), gzip.compress(body), "Content-Encoding: gzip")
+
+    def test_it_is_found_in_a_compressed_body(self):
+        self.assertEqual(self.call(path="/acme/car-1/500").status, 500)
+        answer = self.call(path="/acme/car-1/409")
+        self.assertEqual((answer.status, gzip.decompress(answer.body)[:9]), (409, b'{"error":'))
+        shown = harness.eventually(lambda: self.world.grant(self.pair["grant"])["attention"], "the grant's attention")
+        self.assertEqual((shown["reason"], shown["vehicle"]), ("GONE", "car-1"))
+
+
 if __name__ == "__main__":
     harness.main()
