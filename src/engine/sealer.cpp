@@ -51,7 +51,7 @@ bool Sealer::holds(const GrantRecord& record, const KeptPair& kept) const {
   if (!comparable || record.sealed.refresh.empty()) return false;
   const auto& keyring = *directory_.snapshot()->keyring;
   const auto stored = open(record);
-  const auto access = vault::open_access(keyring, {kept.app, kept.grant, version}, kept.sealed.access);
+  const auto access = vault::open_access(keyring, {kept.app, kept.grant.view(), version}, kept.sealed.access);
   const auto refresh = refresh_token(kept);
   return stored && access && refresh && stored->access == *access && stored->refresh == *refresh;
 }

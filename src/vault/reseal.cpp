@@ -38,7 +38,7 @@ Result<ResealedRecord> reseal_record(const Keyring& keyring, const GrantRecord& 
 }
 
 Result<KeptPair> reseal_kept(const Keyring& keyring, const KeptPair& kept, const PairNonces& nonces) {
-  const PairBinding binding{kept.app, kept.grant, version_of(kept)};
+  const PairBinding binding{kept.app, kept.grant.view(), version_of(kept)};
   Result<SealedPair> pair = reseal_pair(keyring, binding, kept.sealed, nonces);
   if (!pair) return fail(std::move(pair.error()));
   const Result<DataKeyId> key = data_key_of(pair->refresh);
