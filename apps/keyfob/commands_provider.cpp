@@ -102,6 +102,47 @@ Result<void> provider_show(Context& context, const std::string& name) {
   return context.show_text(profile_details(found->second));
 }
 
+/// What a profile leaves open, and what that means.
+std::vector<std::string> notes_on(const config::ProviderConfig& written, const ProviderProfile& profile,
+                                  const config::RefreshConfig& refresh) {
+  std::vector<std::string> notes;
+  const auto note = [&](bool holds, std::string text) {
+    if (holds) notes.push_back(std::move(text));
+  };
+  note(profile.reuse_window.count() == 0, "strict: a pair that is lost on its way cannot be asked for again");
+  note(profile.authorize_url.empty(), "no authorize_url: grants can be imported, consent cannot be asked for");
+  note(profile.identity.user_url.empty(), "no user_url: nobody is asked whose token it is");
+  note(profile.revoke.revocation_url.empty() && profile.revoke.vehicle_url.empty(),
+       "no revocation_url: revoking only forgets the tokens here");
+  note(profile.routes.empty(), "no routes: no call passes the gateway; GET /v1/token works");
+  note(!written.built_in && !written.refresh_ttl,
+       "no refresh_ttl: refresh tokens are taken to live " + format_duration(profile.refresh_ttl));
+  note(!written.built_in && !written.dead_grant, "no dead_grant: only invalid_grant means that a grant is dead");
+  note(profile.refresh_ttl <= refresh.keep_alive,
+       fmt::format("refresh_ttl {} is not longer than refresh.keep_alive {}: set that lower, or idle grants are "
+                   "refreshed all the time",
+                   format_duration(profile.refresh_ttl), format_duration(refresh.keep_alive)));
+  return notes;
+}
+
+Result<void> show_checked(Context& context, const config::Config& config, const oauth::ProfileTable& checked) {
+  json::array providers;
+  std::string notes;
+  for (const auto& written : config.providers) {
+    const auto found = checked.find(written.name);
+    if (found == checked.end()) continue;
+    const auto own = notes_on(written, found->second, config.refresh);
+    for (const std::string& note : own) notes += written.name + ": " + note + "\n";
+    json::value one = profile_json(found->second);
+    one.as_object()["notes"] = json::value_from(own);
+    providers.push_back(std::move(one));
+  }
+  if (context.json())
+    return context.show_text(json::serialize(json::object{{"providers", std::move(providers)}}) + "\n");
+  if (auto shown = show_table(context, checked); !shown) return shown;
+  return context.show_text(notes.empty() ? "" : "\n" + notes);
+}
+
 Result<void> provider_check(Context& context, const std::string& file) {
   auto config = config::load_config(file);
   if (!config) return fail(config.error());
@@ -113,7 +154,7 @@ Result<void> provider_check(Context& context, const std::string& file) {
   if (checked.empty())
     return fail(ErrorCode::invalid_argument, fmt::format("{} describes no provider", file),
                 "write a section [providers.NAME] with at least token_url and reuse_window");
-  return show_table(context, checked);
+  return show_checked(context, *config, checked);
 }
 
 }  // namespace

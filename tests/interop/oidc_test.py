@@ -7,7 +7,7 @@ import os
 import re
 import urllib.parse
 
-from partners import HERE, PACKAGES, harness
+from partners import HERE, PACKAGES, ROOT, harness
 
 PROFILE = """
 [providers.{name}]
@@ -220,6 +220,26 @@ class OwnProfiles(harness.Case):
         file.write_text(PROFILE.format(name="acme", origin="https://acme.example", auth="basic"))
         done = self.world.cli_ok("provider", "check", file, json_out=True)
         self.assertEqual(done.json["providers"][0]["revocation_url"], "https://acme.example/token/revocation")
+
+
+    def test_the_example_profiles_pass_and_say_that_they_are_untested(self):
+        files = sorted((ROOT / "examples" / "providers").glob("*.toml"))
+        self.assertEqual(len(files), 5)
+        page = (ROOT / "docs" / "how-to" / "providers.md").read_text()
+        for file in files:
+            with self.subTest(file.name):
+                done = self.world.cli_ok("provider", "check", file, json_out=True)
+                self.assertEqual([p["name"] for p in done.json["providers"]], [file.stem])
+                self.assertIn("NOT TESTED against the provider", file.read_text())
+                self.assertIn(file.stem.split("-")[0], page.lower())
+
+    def test_the_check_notes_what_a_profile_leaves_open(self):
+        file = self.world.root / "bare.toml"
+        file.write_text('[providers.bare]\ntoken_url = "https://bare.example/token"\nrefresh_ttl = "5d"\n')
+        notes = " ".join(self.world.cli_ok("provider", "check", file, json_out=True).json["providers"][0]["notes"])
+        for word in ("strict", "authorize_url", "user_url", "revocation_url", "routes", "dead_grant", "keep_alive"):
+            self.assertIn(word, notes)
+        self.assertIn("bare: no routes", self.world.cli_ok("provider", "check", file).out)
 
 
 if __name__ == "__main__":
