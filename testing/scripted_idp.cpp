@@ -118,6 +118,7 @@ Task<TokenAnswer> ScriptedIdp::exchange(TokenRequest request, ExchangeLimits lim
 }
 
 Task<Result<Identity>> ScriptedIdp::identity(std::string, AccessToken token) {
+  if (identity_latency > Milliseconds(0)) co_await clock_.sleep(identity_latency);
   const auto it = access_tokens_.find(std::string(reveal_secret(token)));
   if (it == access_tokens_.end()) co_return fail(ErrorCode::refused, "401");
   Identity identity;

@@ -43,6 +43,7 @@ class ScriptedIdp final : public TokenEndpoint, public ProviderApi {
   Milliseconds reuse_window = seconds(60);
   Milliseconds access_ttl = seconds(7200);
   Milliseconds latency = Milliseconds(20);
+  Milliseconds identity_latency{};
   Milliseconds slow_by = seconds(20);
   std::string client_secret = "secret";
   Fault always = Fault::none;

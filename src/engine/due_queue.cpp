@@ -58,22 +58,25 @@ Task<std::size_t> DueQueue::claim(std::vector<DueShare> shares) {
     co_return 0;
   }
   if (!claimed->empty()) context_.metrics.count("due_claims", "claimed", static_cast<double>(claimed->size()));
-  for (GrantRecord& record : *claimed) co_await start(std::move(record));
+  for (GrantRecord& record : *claimed) start(std::move(record));
   co_return claimed->size();
 }
 
-Task<void> DueQueue::start(GrantRecord record) {
-  if (record.grant.status == GrantStatus::revoking) {
-    retry_revocation({record.grant.app, record.grant.id});
-    co_return;
-  }
-  if (record.grant.attempt) co_return;  // recovery knows when it may be used again
-  if (is_provisional(record.grant) && record.grant.access_expires_at > context_.clock.wall()) {
-    const Result<Grant> settled = co_await parts_.consent.identify(std::move(record));
-    if (!settled) context_.metrics.count("identify_failures");
-    co_return;
-  }
+/// Nothing here waits for a provider: recovery is on the same loop.
+void DueQueue::start(GrantRecord record) {
+  if (record.grant.status == GrantStatus::revoking) return retry_revocation({record.grant.app, record.grant.id});
+  if (record.grant.attempt) return;  // recovery knows when it may be used again
+  const bool usable = record.grant.access_expires_at > context_.clock.wall();
+  if (is_provisional(record.grant) && usable) return ask_whose(std::move(record));
   parts_.refresher.start(std::move(record), Purpose::background);
+}
+
+void DueQueue::ask_whose(GrantRecord record) {
+  auto ask = [self = shared_from_this(), record = std::move(record)]() mutable -> Task<void> {
+    const Result<Grant> settled = co_await self->parts_.consent.identify(std::move(record));
+    if (!settled) self->context_.metrics.count("identify_failures");
+  };
+  asio::co_spawn(context_.executor, std::move(ask), asio::detached);
 }
 
 void DueQueue::retry_revocation(GrantRef ref) {

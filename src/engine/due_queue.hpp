@@ -52,8 +52,9 @@ class DueQueue : public std::enable_shared_from_this<DueQueue> {
   };
   [[nodiscard]] std::vector<View> applications() const;
   Task<std::size_t> claim(std::vector<DueShare> shares);
-  Task<void> start(GrantRecord record);
+  void start(GrantRecord record);
   void retry_revocation(GrantRef ref);
+  void ask_whose(GrantRecord record);
   Task<void> look(View app);
   void publish(WallTime now);
   void publish(const Waiting& waiting, const AppId& app, WallTime now);

@@ -34,6 +34,17 @@ class DueQueueTest : public ::testing::Test {
     change(world.config);
     world.restart();
   }
+  /// Another node has begun with this grant's refresh token and is never heard of again.
+  void begin_elsewhere(const Grant& grant) {
+    BeginRequest request;
+    request.ref = {grant.app, grant.id};
+    request.at = grant.version;
+    request.attempt = AttemptId("of-another-node");
+    request.node = {NodeId("node-2"), Incarnation(1)};
+    request.lease = seconds(15);
+    const auto begun = world.run(world.store.begin(std::move(request)));
+    ASSERT_TRUE(begun && std::holds_alternative<Begun>(*begun));
+  }
   double gauge(const std::string& name) { return world.metrics.gauges[name]; }
   bool rotated(const Grant& grant) { return world.stored(grant).grant.rotated_at.has_value(); }
   std::size_t rotated(const std::vector<Grant>& grants) {
@@ -253,19 +264,61 @@ TEST_F(DueQueueTest, AnOutrageousRetryAfterIsBounded) {
 
 TEST_F(DueQueueTest, ARecoveryWaitsForA429NoLongerThanHalfTheWindow) {
   const Grant lost = world.import("lost", "v1", seconds(0));
-  const Grant other = world.import("other", "v2", seconds(0));
-  world.idp.next({Fault::drop_after_rotation});
-  asio::co_spawn(world.context, world.engine->get(world.app, "", "v1", seconds(30)),
-                 [](const std::exception_ptr&, const std::expected<GrantToken, TokenFailure>&) {});
-  world.run_until([&] { return world.idp.rotations() == 1; });
-  world.idp.fault_of = [](const std::string& owner) { return owner == "other" ? Fault::throttled : Fault::none; };
+  world.import("other", "v2", seconds(0));
+  begin_elsewhere(lost);
+  world.idp.next({Fault::throttled});
   world.idp.retry_after = minutes(5);
-  world.restart();  // recovery of `lost` begins at once; the answer to it is a 429, too
   EXPECT_FALSE(world.get("v2"));
-  world.pass(seconds(50));
+  world.pass(seconds(28));  // the lease ended at 15
+  EXPECT_EQ(world.idp.exchanges(), 1) << "Retry-After is honoured";
+  world.pass(seconds(4));
+  EXPECT_TRUE(rotated(lost)) << "but not at the price of the window";
+  EXPECT_FALSE(world.get("v2")) << "while callers are still told to wait";
+  EXPECT_EQ(world.idp.exchanges(), 2);
+}
+
+TEST_F(DueQueueTest, RecoveryHasPlacesOfItsOwn) {
+  world.idp.latency = seconds(8);
+  restart_with([](auto& config) { config.max_in_flight = 2; });
+  const Grant lost = world.import("lost", "lost", seconds(0));
+  for (int i = 0; i < 12; ++i) {
+    world.import("u" + std::to_string(i), "v" + std::to_string(i), seconds(0));
+    asio::co_spawn(world.context, world.engine->get(world.app, "", "v" + std::to_string(i), minutes(2)),
+                   [](const std::exception_ptr&, const std::expected<GrantToken, TokenFailure>&) {});
+  }
+  begin_elsewhere(lost);
+  world.pass(seconds(25));  // the lease of 15 s, a tick, an exchange of 8 s: callers keep both places for 48 s
   EXPECT_TRUE(rotated(lost));
-  EXPECT_FALSE(rotated(other));
-  EXPECT_EQ(world.idp.late_uses(), 0);
+  EXPECT_LE(world.idp.most_at_once(), 3);
+}
+
+TEST_F(DueQueueTest, BeyondTheWindowARecoveryHasItsTurnLikeEverybodyElse) {
+  const Grant lost = world.import("lost", "v1", hours(2));
+  begin_elsewhere(lost);
+  world.idp.always = Fault::server_error;
+  world.pass(seconds(70));
+  const int inside = world.idp.exchanges();
+  EXPECT_GE(inside, 5) << "inside: again and again";
+  world.pass(hours(3));
+  EXPECT_LE(world.idp.exchanges() - inside, 40) << "later: with growing pauses";
+  world.idp.always = Fault::none;
+  world.pass(hours(1));
+  EXPECT_TRUE(rotated(lost));
+}
+
+TEST_F(DueQueueTest, AProviderThatDoesNotSayWhoseAConsentIsHoldsNoRecoveryUp) {
+  world.idp.identity_latency = minutes(30);
+  engine::NewGrant grant;
+  grant.user = UserId("new");
+  grant.pair = world.idp.issue("new");
+  grant.expires_in = hours(2);
+  grant.provisional = true;
+  ASSERT_TRUE(world.run(world.engine->grants().import_one(world.app, std::move(grant))));
+  const Grant lost = world.import("lost", "v1", seconds(0));
+  world.pass(seconds(40));  // by now the background asks whose it is
+  begin_elsewhere(lost);
+  world.pass(seconds(20));
+  EXPECT_TRUE(rotated(lost));
 }
 
 TEST_F(DueQueueTest, AGrantThatAlwaysFailsIsTriedLessAndLessOftenAndHoldsNobodyUp) {
