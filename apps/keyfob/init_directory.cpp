@@ -83,7 +83,7 @@ class Initializer {
   InitReport report_;
   Undo undo_;
   EventThread thread_;  // declared before the store: its answers arrive there
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Store> store_;
 };
 
 Result<void> Initializer::plan() {

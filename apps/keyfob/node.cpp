@@ -90,7 +90,7 @@ class ComposedNode final : public Node {
   EventThread engine_thread_;
   EventThread background_;
   std::unique_ptr<KeyProvider> master_;
-  std::unique_ptr<SqliteStore> store_;
+  std::unique_ptr<Store> store_;
   std::unique_ptr<FileSpool> spool_;
   std::unique_ptr<ProviderClients> clients_;
   std::unique_ptr<engine::Engine> engine_;

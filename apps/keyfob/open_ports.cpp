@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
 #include "keys/master_key.hpp"
+#include "store/postgres/postgres_store.hpp"
+#include "store/sqlite/sqlite_store.hpp"
 
 namespace keyfob::node {
 namespace {
@@ -22,17 +25,24 @@ std::optional<Secret> take_from_environment(const std::string& name) {
   return secret;
 }
 
+Result<std::unique_ptr<Store>> open_postgres(const config::StoreConfig& store, bool create) {
+  PostgresOptions options;
+  options.create = create;
+  options.own_backend = store.pooler == config::Pooler::none;
+  options.readers = std::max(1U, store.connections / 2);
+  options.writers = std::max(1U, store.connections - options.readers);
+  return PostgresStore::open(store.url, std::move(options));
+}
+
 }  // namespace
 
 std::string sqlite_path(const config::StoreConfig& store) {
   return store.url.starts_with(kSqlite) ? store.url.substr(kSqlite.size()) : std::string();
 }
 
-Result<std::unique_ptr<SqliteStore>> open_store(const config::StoreConfig& store, bool create) {
+Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create) {
   const std::string path = sqlite_path(store);
-  if (path.empty())
-    return fail(ErrorCode::invalid_argument, "[store] url names a store that this version of keyfob does not have yet",
-                "use \"sqlite:PATH\"");
+  if (path.empty()) return open_postgres(store, create);
   SqliteOptions options;
   options.create = create;
   return SqliteStore::open(path, std::move(options));

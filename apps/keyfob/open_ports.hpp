@@ -6,12 +6,12 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "ports/key_provider.hpp"
-#include "store/sqlite/sqlite_store.hpp"
+#include "ports/store.hpp"
 
 namespace keyfob::node {
 
-/// [store] url. `create`: make it when it is not there. invalid_argument: a kind of store that this build has not.
-[[nodiscard]] Result<std::unique_ptr<SqliteStore>> open_store(const config::StoreConfig& store, bool create);
+/// [store]. `create`: make it when it is not there. The errors are those of the store.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create);
 
 /// The file behind a "sqlite:" URL; empty for other stores.
 [[nodiscard]] std::string sqlite_path(const config::StoreConfig& store);

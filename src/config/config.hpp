@@ -47,8 +47,14 @@ struct NodeConfig {
   std::string state_dir = "state";  ///< node id, incarnation, spool, admin socket; flocked
 };
 
+/// What stands between Keyfob and PostgreSQL. `transaction`: PgBouncer in transaction mode.
+enum class Pooler : std::uint8_t { none, transaction };
+
 struct StoreConfig {
   std::string url = "sqlite:keyfob.db";  ///< "sqlite:PATH" or "postgresql://..."
+  Pooler pooler = Pooler::none;          ///< PostgreSQL only, as the rest
+  std::string listen_url{};              ///< where notifications are heard; empty: `url`
+  std::uint32_t connections = 4;         ///< half of them for reads
 };
 
 struct KeysConfig {

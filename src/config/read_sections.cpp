@@ -123,7 +123,15 @@ void read_node(Section section, const ReadContext& context, NodeConfig& node) {
 
 void read_store(Section section, const ReadContext& context, StoreConfig& store) {
   read_reference(section, "url", context, {"sqlite:", "postgresql://", "postgres://"}, store.url);
+  section.read_choice<Pooler>("pooler", store.pooler, {{"none", Pooler::none}, {"transaction", Pooler::transaction}});
+  section.read_number("connections", store.connections, {2, 1000});
+  if (section.has("listen_url")) {
+    read_reference(section, "listen_url", context, {"postgresql://", "postgres://"}, store.listen_url);
+  }
   section.refuse_unknown_keys();
+  if (!store.url.starts_with("sqlite:")) return;
+  const char* odd = store.pooler != Pooler::none ? "pooler" : !store.listen_url.empty() ? "listen_url" : nullptr;
+  if (odd != nullptr) section.report(odd, "is for PostgreSQL", "store.url names a SQLite file");
 }
 
 void read_keys(Section section, const ReadContext& context, KeysConfig& keys) {

@@ -231,7 +231,7 @@ class Cli:
 class World:
     """One directory with a Keyfob in it, and the simulator that it talks to."""
 
-    def __init__(self, config=None, sim_options=()):
+    def __init__(self, config=None, sim_options=(), init_options=()):
         self.root = pathlib.Path(tempfile.mkdtemp(prefix="keyfob-e2e-"))
         self.home = self.root / "kf"
         self.answers = []  # (method and path, Answer) of everything asked of Keyfob
@@ -240,7 +240,7 @@ class World:
         self.api_key = ""
         try:
             self.sim = Sim(self.root, *sim_options)
-            self.cli_ok("init", "--dir", self.home)
+            self.cli_ok("init", "--dir", self.home, *init_options)
             self.configure("server", "listen", '["127.0.0.1:0"]')
             self.configure("server", "threads", "2")
             self.configure("providers.smartcar", "all_origins", f'"{self.sim.origin}"')

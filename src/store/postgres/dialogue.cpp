@@ -16,11 +16,23 @@ constexpr char kRollback[] = "ROLLBACK";
 Dialogue::Dialogue(Session& session) : session_(session) { ask(kBegin); }
 
 Rows Dialogue::send(const Call& call) {
+  const Call* one = &call;
+  auto rows = send_all({&one, 1});
+  return rows.empty() ? Rows() : std::move(rows.front());
+}
+
+void Dialogue::tell(std::span<const Call> calls) {
+  std::vector<const Call*> pointers;
+  for (const Call& call : calls) pointers.push_back(&call);
+  send_all(pointers);
+}
+
+std::vector<Rows> Dialogue::send_all(std::span<const Call* const> calls) {
   if (failure_) return {};
-  auto outcome = session_.run(call);
-  if (outcome.kind == Outcome::Kind::done) return std::move(outcome.rows.front());
+  auto outcome = session_.run(calls);
+  if (outcome.kind == Outcome::Kind::done) return std::move(outcome.rows);
   // Nothing is committed before COMMIT: a lost answer to anything else is known not to have happened.
-  if (outcome.kind == Outcome::Kind::unknown && call.sql != kCommit) outcome.kind = Outcome::Kind::unsent;
+  if (outcome.kind == Outcome::Kind::unknown && calls.front()->sql != kCommit) outcome.kind = Outcome::Kind::unsent;
   failure_ = std::move(outcome);
   return {};
 }

@@ -21,6 +21,8 @@ class Dialogue {
   Rows ask(const char* sql, const Values&... values) {
     return send(call(sql, values...));
   }
+  /// All in one round trip, whatever they answer.
+  void tell(std::span<const Call> calls);
   /// What follows may take minutes.
   void take_your_time();
   /// What was done so far is kept although the function answers an error.
@@ -31,6 +33,7 @@ class Dialogue {
 
  private:
   Rows send(const Call& call);
+  std::vector<Rows> send_all(std::span<const Call* const> calls);
 
   Session& session_;
   std::optional<Outcome> failure_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/text_list.hpp"
+#include "store/postgres/audit_statements.hpp"
 #include "store/postgres/change_feed.hpp"
 #include "store/postgres/connect.hpp"
 #include "store/postgres/directory_dialogues.hpp"
@@ -451,6 +452,38 @@ Task<Result<void>> PostgresStore::hold_data_keys(NodeId node, std::vector<DataKe
 Task<Result<std::vector<DataKeyHolder>>> PostgresStore::data_key_holders() {
   auto body = [](Dialogue& d) { return pg::data_key_holders(d); };
   return pg::talk<Result<std::vector<DataKeyHolder>>>(machinery_->readers, std::move(body));
+}
+
+// --- audit ---
+
+Task<Result<void>> PostgresStore::append(std::vector<AuditRecord> records) {
+  auto body = [records = std::move(records)](Dialogue& d) { return pg::append_audit(d, records); };
+  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
+}
+
+Task<Result<AuditPage>> PostgresStore::find_audit(AuditQuery query) {
+  auto question = pg::audit_page_question(query);
+  if (!question) co_return fail(std::move(question.error()));
+  auto read = [limit = query.limit](RowSpan rows) -> Result<AuditPage> { return pg::read_audit_page(rows[0], limit); };
+  auto page = co_await pg::ask<Result<AuditPage>>(machinery_->readers, std::move(*question), std::move(read));
+  co_return page;
+}
+
+Task<Result<std::vector<AuditRecord>>> PostgresStore::chain(NodeId node, std::uint64_t after, std::size_t limit) {
+  auto question = pg::audit_chain_question(node, after, limit);
+  auto read = [](RowSpan rows) -> Result<std::vector<AuditRecord>> { return pg::read_audit(rows[0]); };
+  return pg::ask<Result<std::vector<AuditRecord>>>(machinery_->readers, std::move(question), std::move(read));
+}
+
+Task<Result<std::vector<AuditHead>>> PostgresStore::heads() {
+  auto question = pg::audit_heads_question();
+  auto read = [](RowSpan rows) -> Result<std::vector<AuditHead>> { return pg::read_audit_heads(rows[0]); };
+  return pg::ask<Result<std::vector<AuditHead>>>(machinery_->readers, std::move(question), std::move(read));
+}
+
+Task<Result<void>> PostgresStore::prune(NodeId node, std::uint64_t through) {
+  auto question = pg::prune_audit_question(node, through);
+  return pg::ask<Result<void>>(machinery_->writers, std::move(question), nothing);
 }
 
 }  // namespace keyfob

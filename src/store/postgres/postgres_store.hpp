@@ -17,9 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "ports/directory_store.hpp"
-#include "ports/grant_store.hpp"
-#include "ports/key_rotation.hpp"
+#include "ports/store.hpp"
 
 namespace keyfob {
 
@@ -35,20 +33,7 @@ struct PostgresOptions {
   Milliseconds lock_timeout = seconds(3);
 };
 
-class PostgresStore final : public GrantReader,
-                            public RefreshStore,
-                            public GrantWriter,
-                            public LatePairs,
-                            public DueStore,
-                            public HealthStore,
-                            public ChangeFeed,
-                            public ApplicationStore,
-                            public CallerStore,
-                            public DataKeyStore,
-                            public ConsentStore,
-                            public ResealStore,
-                            public DataKeyChange,
-                            public DataKeyHolders {
+class PostgresStore final : public Store {
  public:
   /// `url`: what libpq takes ("postgresql://user@host1,host2/db?sslmode=verify-full"). Connects, and migrates when the
   /// schema is older. unavailable (nobody there, only standbys), unauthenticated, forbidden, not_found (no database, no
@@ -106,6 +91,12 @@ class PostgresStore final : public GrantReader,
 
   Task<Result<void>> hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) override;
   Task<Result<std::vector<DataKeyHolder>>> data_key_holders() override;
+
+  Task<Result<void>> append(std::vector<AuditRecord> records) override;
+  Task<Result<AuditPage>> find_audit(AuditQuery query) override;
+  Task<Result<std::vector<AuditRecord>>> chain(NodeId node, std::uint64_t after, std::size_t limit) override;
+  Task<Result<std::vector<AuditHead>>> heads() override;
+  Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
 
  private:
   struct Machinery;

@@ -12,11 +12,8 @@
 #include <string>
 #include <vector>
 
-#include "ports/audit.hpp"
 #include "ports/clock.hpp"
-#include "ports/directory_store.hpp"
-#include "ports/grant_store.hpp"
-#include "ports/key_rotation.hpp"
+#include "ports/store.hpp"
 
 namespace keyfob {
 
@@ -30,21 +27,7 @@ struct SqliteOptions {
   std::string boot_id{};                   ///< empty: the system's
 };
 
-class SqliteStore final : public GrantReader,
-                          public RefreshStore,
-                          public GrantWriter,
-                          public LatePairs,
-                          public DueStore,
-                          public HealthStore,
-                          public ChangeFeed,
-                          public ApplicationStore,
-                          public CallerStore,
-                          public DataKeyStore,
-                          public ConsentStore,
-                          public ResealStore,
-                          public DataKeyChange,
-                          public DataKeyHolders,
-                          public AuditStore {
+class SqliteStore final : public Store {
  public:
   /// Opens, and migrates when the schema is older. not_found, unsafe (file mode; the hint mends it), damaged (not a
   /// database, emptied, unreadable), conflict (the store is newer than the program), invalid_argument (somebody else's

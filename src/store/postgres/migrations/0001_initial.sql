@@ -180,3 +180,24 @@ CREATE TABLE consents (
   expires_at bigint NOT NULL
 );
 CREATE INDEX consents_by_expiry ON consents (expires_at);
+
+-- The audit trail: one chain per node.
+CREATE TABLE audit (
+  node_id text COLLATE "C" NOT NULL,
+  sequence bigint NOT NULL,
+  key_id bigint NOT NULL,
+  at bigint NOT NULL,
+  actor text NOT NULL,
+  action text NOT NULL,
+  outcome text NOT NULL,
+  app_id text COLLATE "C" NOT NULL,
+  grant_id text NOT NULL,
+  user_id text NOT NULL,
+  subject text NOT NULL,
+  times bigint NOT NULL,
+  request_id text NOT NULL,
+  mac bytea NOT NULL,
+  PRIMARY KEY (node_id, sequence)
+);
+CREATE INDEX audit_by_time ON audit (at, node_id, sequence);
+CREATE INDEX audit_by_grant ON audit (grant_id, at) WHERE grant_id <> '';
