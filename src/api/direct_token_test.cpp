@@ -32,6 +32,7 @@ class KeptAnswer final : public http::Exchange {
   bool replayable() const override { return false; }
   http::HeaderBlock& add() override { return block_; }
   void pass() override {}
+  void sample() override {}
   http::Later later() override { return {nullptr, 0}; }
 
   bool scanned = false;
