@@ -113,7 +113,10 @@ Task<TokenAnswer> ScriptedIdp::exchange(TokenRequest request, ExchangeLimits lim
     co_await clock_.sleep(never);
     co_return plain(Disposition::unknown, 0);
   }
-  if (fault == Fault::slow) co_await clock_.sleep(slow_by);
+  if (fault == Fault::slow) {
+    co_await clock_.sleep(std::min(slow_by, never));
+    if (slow_by > never) co_return plain(Disposition::unknown, 0);
+  }
   co_return answer;
 }
 

@@ -7,20 +7,20 @@
 namespace keyfob::testing {
 namespace {
 
-std::shared_ptr<const ProviderProfile> profile() {
-  auto p = std::make_shared<ProviderProfile>();
-  p->name = "smartcar";
-  p->authorize_url = "https://connect.example/oauth/authorize";
-  p->token_url = "https://auth.example/oauth/token";
-  p->revoke.vehicle_url = "https://api.example/v2.0/vehicles/{vehicle}/application";
-  p->identity.user_url = "https://api.example/v2.0/user";
-  p->late_reuse = true;
+ProviderProfile smartcar() {
+  ProviderProfile p;
+  p.name = "smartcar";
+  p.authorize_url = "https://connect.example/oauth/authorize";
+  p.token_url = "https://auth.example/oauth/token";
+  p.revoke.vehicle_url = "https://api.example/v2.0/vehicles/{vehicle}/application";
+  p.identity.user_url = "https://api.example/v2.0/user";
+  p.late_reuse = true;
   return p;
 }
 
 }  // namespace
 
-World::World() { start(); }
+World::World() : profile(smartcar()) { start(); }
 
 World::~World() { crash(); }
 
@@ -30,7 +30,7 @@ void World::start() {
       store, idp,       idp,   spool, master, clock, random, events, metrics, {&store, &store, &store, other_masters}};
   const NodeIdentity node{NodeId("node-1"), Incarnation(++incarnation_)};
   engine::Directory::Profiles profiles;
-  profiles.emplace("smartcar", profile());
+  profiles.emplace(profile.name, std::make_shared<const ProviderProfile>(profile));
   node_context = std::make_unique<asio::io_context>();
   engine = std::make_unique<engine::Engine>(node_context->get_executor(), ports, config, node, std::move(profiles));
   const Result<void> started = run(engine->start());

@@ -60,6 +60,7 @@ class World {
   RecordingEvents events;
   RecordingMetrics metrics;
   engine::EngineConfig config;
+  ProviderProfile profile;  ///< of the only provider; a change holds from the next restart on
   std::vector<KeyProvider*> other_masters{};
   AppId app;
   std::unique_ptr<engine::Engine> engine;

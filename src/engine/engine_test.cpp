@@ -91,6 +91,20 @@ TEST_F(EngineTest, AnAnswerLaterThanTheTimeoutIsStillTaken) {
   EXPECT_EQ(world.stored_refresh_token(grant), "refresh-4");
 }
 
+TEST_F(EngineTest, AStrictProvidersLateAnswerIsReadOnSinceItIsTheOnlyCopy) {
+  world.profile.reuse_window = seconds(0);
+  world.profile.late_reuse = false;
+  world.restart();
+  world.idp.reuse_window = seconds(0);
+  world.idp.slow_by = seconds(55);
+  const Grant grant = world.import("u1", "v1", hours(1));
+  world.idp.next({Fault::slow});
+  const auto refreshed = world.run(world.engine->refresh({grant.app, grant.id}, minutes(2)));
+  EXPECT_TRUE(refreshed);
+  EXPECT_EQ(world.stored_refresh_token(grant), "refresh-4");
+  EXPECT_EQ(world.idp.exchanges(), 1);
+}
+
 TEST_F(EngineTest, KilledAfterTheProviderRotatedItRecoversOnRestart) {
   const Grant grant = world.import("u1", "v1", seconds(0));
   world.idp.next({Fault::drop_after_rotation});

@@ -11,6 +11,9 @@ namespace {
 
 using Kind = RefreshAction::Kind;
 
+// At a strict provider no window says how long an answer is worth reading: it may be the only copy of the pair.
+constexpr Milliseconds kReadOn = seconds(60);
+
 }  // namespace
 
 Flight::Flight(Refresher& owner, std::shared_ptr<const ApplicationView> app, GrantRecord record, Purpose purpose)
@@ -165,8 +168,8 @@ Flight::Event Flight::start_exchange(const RefreshAction& action) {
   has_reserved_ = false;
   auto request = make_request(action);
   if (!request) return refresh::Answered{.exchange = action.exchange, .disposition = Disposition::unsent};
-  const ExchangeLimits limits{began_at_ + context_.policy.timing.timeout,
-                              std::max(machine_.window_end(), began_at_ + context_.policy.timing.timeout)};
+  const BootTime timeout = began_at_ + context_.policy.timing.timeout;
+  const ExchangeLimits limits{timeout, std::max(machine_.window_end(), timeout + kReadOn)};
   auto body = [self = shared_from_this(), number = action.exchange, request = std::move(*request),
                limits]() mutable -> Task<void> { co_await self->exchange(number, std::move(request), limits); };
   asio::co_spawn(context_.executor, std::move(body), asio::detached);
