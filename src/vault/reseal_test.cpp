@@ -74,10 +74,11 @@ TEST_F(ResealTest, ALatePairMovesWithItsVersion) {
   kept.at = kVersion;
   kept.data_key = DataKeyId(1);
   const GrantVersion next{kVersion.generation.next(), kVersion.epoch};
-  kept.sealed = seal_pair(*old_, {kApp, kGrant, next}, plain_pair(), pair_nonces()).value();
+  kept.sealed = seal_pair(*old_, {kApp, kGrant.view(), next}, plain_pair(), pair_nonces()).value();
   const KeptPair fresh = reseal_kept(*rotated_, kept, pair_nonces()).value();
   EXPECT_EQ(fresh.data_key, DataKeyId(2));
-  EXPECT_EQ(open_refresh(*without_old_, {kApp, kGrant, next}, fresh.sealed.refresh).value(), plain_pair().refresh);
+  EXPECT_EQ(open_refresh(*without_old_, {kApp, kGrant.view(), next}, fresh.sealed.refresh).value(),
+            plain_pair().refresh);
 }
 
 TEST_F(ResealTest, EveryRecordBeginsWithTheHeaderOfItsKey) {
