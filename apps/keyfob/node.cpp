@@ -1,5 +1,6 @@
 #include "apps/keyfob/node.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,7 @@ class ComposedNode final : public Node {
   Task<Result<api::Rewrapped>> rewrap(std::string reference);
   void make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
   void make_api();
+  void report_spool_damage();
   void update_gate();
   Task<void> follow_directory();
 
@@ -121,6 +123,7 @@ Result<void> ComposedNode::open_parts(const config::Config& config, const oauth:
   auto spool = open_spool(state_.paths().spool());
   if (!spool) return fail(spool.error());
   spool_ = std::move(*spool);
+  report_spool_damage();
   auto clients = ProviderClients::open(config.upstream, profiles, clock_);
   if (!clients) return fail(clients.error());
   clients_ = std::move(*clients);
@@ -157,6 +160,17 @@ Task<Result<api::Rewrapped>> ComposedNode::rewrap(std::string reference) {
   done.keys = *count;
   done.fingerprint = provider.fingerprint();
   co_return done;
+}
+
+void ComposedNode::report_spool_damage() {
+  const auto cells = spool_->damaged();
+  if (cells.empty() || !surroundings_.complain) return;
+  surroundings_.complain(fmt::format(
+      "{} damaged in the spool {}/spool (cell {}): a pair that the store lacks may have been there. It is left as it "
+      "is; grants whose pair it was are asked for again inside the provider's reuse window and need consent after it. "
+      "Keep a copy of the file; once `keyfob status` shows no pair in the spool, stop keyfob and remove the file",
+      cells.size() == 1 ? "1 place is" : fmt::format("{} places are", cells.size()), state_.paths().spool().string(),
+      fmt::join(cells, ", ")));
 }
 
 void ComposedNode::make_engine(const config::Config& config, const oauth::ProfileTable& profiles) {
