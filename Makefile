@@ -7,6 +7,9 @@ SHELL := /bin/bash
 
 JOBS ?= $(shell nproc)
 SECONDS_EACH ?= 60
+ifeq ($(origin SECONDS),command line)
+SECONDS_EACH := $(SECONDS)
+endif
 CTEST := ctest --output-on-failure --no-label-summary --timeout 1200 -j$(JOBS)
 
 .PHONY: help deps deps-build configure build all test check-all tsan bench fuzz soak lint format package demo clean
@@ -50,11 +53,11 @@ tsan: deps ## the unit, contract and simulation suites under ThreadSanitizer
 	@tools/sanitized tsan build $(JOBS)
 	tools/sanitized tsan test $(JOBS)
 
-soak: deps all ## long chaos and the long vectors (SECONDS_EACH=n)
+soak: deps all ## long chaos and the long vectors (SECONDS=n)
 	@tools/need tests/soak/run 'the soak run'
 	tests/soak/run $(SECONDS_EACH)
 
-fuzz: deps ## every fuzz target (SECONDS_EACH=n)
+fuzz: deps ## every fuzz target (SECONDS=n)
 	@tools/need tests/fuzz/run 'the fuzz run'
 	tests/fuzz/run $(SECONDS_EACH)
 

@@ -11,6 +11,7 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 
 option(KEYFOB_TESTS "Build tests" ON)
 option(KEYFOB_BENCH "Build benchmarks" ON)
+option(KEYFOB_FUZZ "Build the fuzz targets (clang)" OFF)
 set(KEYFOB_SANITIZE "" CACHE STRING "Sanitizers, e.g. address,undefined or thread")
 
 find_program(CCACHE ccache)

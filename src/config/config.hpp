@@ -58,10 +58,7 @@ struct StoreConfig {
 };
 
 struct KeysConfig {
-  /// "file:PATH", "pkcs11:...", "exec:PATH", "env:NAME", "credential:NAME"
-  std::string master = "file:keyfob.key";
-  std::vector<std::string> also{};   ///< further master keys that are accepted while nodes roll from one to the next
-  std::uint32_t reseal_rate = 2000;  ///< records moved to a new data key per second
+  std::string master = "file:keyfob.key";  ///< "file:PATH", "pkcs11:...", "exec:PATH", "env:NAME"
 };
 
 enum class RefreshMode : std::uint8_t { on_demand, always_fresh };
