@@ -8,6 +8,7 @@
 #include <boost/asio.hpp>
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,8 +16,10 @@
 #include "apps/keyfob/admin_socket.hpp"
 #include "apps/keyfob/listeners.hpp"
 #include "apps/keyfob/node.hpp"
+#include "apps/keyfob/open_ports.hpp"
 #include "apps/keyfob/terminal.hpp"
 #include "config/parse.hpp"
+#include "store/sqlite/damage.hpp"
 #include "telemetry/event_tee.hpp"
 #include "telemetry/log.hpp"
 #include "telemetry/prometheus_metrics.hpp"
@@ -93,6 +96,7 @@ class Daemon {
  private:
   Result<void> open();
   Result<void> serve();
+  void look_for_damage();
   void announce();
   void wait_for_signal();
   void reload();
@@ -104,6 +108,7 @@ class Daemon {
   std::unique_ptr<Observers> observers_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<Listeners> listeners_;
+  std::optional<sqlite::DamageSearch> damage_search_;
 };
 
 Result<void> Daemon::open() {
@@ -118,6 +123,7 @@ Result<void> Daemon::open() {
   NodeSurroundings surroundings{observers_->events(), observers_->metrics()};
   surroundings.ready = [this] { return ready_.load(std::memory_order_relaxed); };
   surroundings.metrics_text = [this] { return observers_->metrics().text(); };
+  surroundings.complain = [this](const std::string& what) { observers_->log().write(LogLevel::error, what); };
   auto node = Node::open(request_.config, std::move(*state), std::move(surroundings));
   if (!node) return fail(node.error());
   node_ = std::move(*node);
@@ -131,7 +137,21 @@ Result<void> Daemon::serve() {
   if (!listeners) return fail(listeners.error());
   listeners_ = std::move(*listeners);
   ready_ = true;
+  look_for_damage();
   return {};
+}
+
+void Daemon::look_for_damage() {
+  const std::string path = sqlite_path(request_.config.store);
+  if (path.empty()) return;
+  auto report = [this, path](const std::vector<std::string>& found) {
+    observers_->log().write(
+        LogLevel::error,
+        fmt::format("the store {} is damaged: {}. Nothing was changed; grants whose records are whole are served. Stop "
+                    "keyfob, keep a copy of the file, and restore a backup, or what `sqlite3 {} .recover` saves",
+                    path, fmt::join(found, "; "), path));
+  };
+  damage_search_.emplace(path, std::move(report));
 }
 
 void Daemon::announce() {

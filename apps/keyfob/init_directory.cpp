@@ -129,7 +129,7 @@ Result<void> Initializer::make_key() {
 }
 
 Result<void> Initializer::check_key_fits() {
-  auto master = open_master_key(config_.keys);
+  auto master = open_master_key(config_.keys.master);
   if (!master) return fail(master.error());
   auto keys = thread_.wait_for(store_->data_keys());
   if (!keys) return fail(keys.error());

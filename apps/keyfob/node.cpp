@@ -1,5 +1,6 @@
 #include "apps/keyfob/node.hpp"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "apps/keyfob/profiles.hpp"
 #include "apps/keyfob/provider_clients.hpp"
 #include "apps/keyfob/system_clock.hpp"
+#include "keys/key_file.hpp"
 #include "spool/file_spool.hpp"
 
 namespace keyfob::node {
@@ -35,6 +37,7 @@ engine::EngineConfig engine_config(const config::Config& config) {
   e.max_rate = config.refresh.max_rate;
   e.cache_entries = config.cache.max_entries;
   e.max_staleness = config.cache.max_staleness;
+  e.reseal.max_rate = config.keys.reseal_rate;
   e.refuse_on_store_outage = config.cache.on_store_outage == config::OutagePolicy::refuse;
   return e;
 }
@@ -77,8 +80,11 @@ class ComposedNode final : public Node {
 
  private:
   Result<void> open_parts(const config::Config& config, const oauth::ProfileTable& profiles);
+  Result<void> open_masters(const config::KeysConfig& keys);
+  Task<Result<api::Rewrapped>> rewrap(std::string reference);
   void make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
   void make_api();
+  void report_spool_damage();
   void update_gate();
   Task<void> follow_directory();
 
@@ -90,6 +96,7 @@ class ComposedNode final : public Node {
   EventThread engine_thread_;
   EventThread background_;
   std::unique_ptr<KeyProvider> master_;
+  std::vector<std::unique_ptr<KeyProvider>> other_masters_;
   std::unique_ptr<Store> store_;
   std::unique_ptr<FileSpool> spool_;
   std::unique_ptr<ProviderClients> clients_;
@@ -109,23 +116,67 @@ Result<void> ComposedNode::open(const config::Config& config) {
 }
 
 Result<void> ComposedNode::open_parts(const config::Config& config, const oauth::ProfileTable& profiles) {
-  auto master = open_master_key(config.keys);
-  if (!master) return fail(master.error());
-  master_ = std::move(*master);
+  if (auto opened = open_masters(config.keys); !opened) return opened;
   auto store = open_store(config.store, false);
   if (!store) return fail(store.error());
   store_ = std::move(*store);
   auto spool = open_spool(state_.paths().spool());
   if (!spool) return fail(spool.error());
   spool_ = std::move(*spool);
+  report_spool_damage();
   auto clients = ProviderClients::open(config.upstream, profiles, clock_);
   if (!clients) return fail(clients.error());
   clients_ = std::move(*clients);
   return {};
 }
 
+Result<void> ComposedNode::open_masters(const config::KeysConfig& keys) {
+  auto master = open_master_key(keys.master);
+  if (!master) return fail(master.error());
+  master_ = std::move(*master);
+  for (const std::string& reference : keys.also) {
+    auto other = open_master_key(reference);
+    if (!other) return fail(other.error());
+    other_masters_.push_back(std::move(*other));
+  }
+  return {};
+}
+
+/// A key file that is not there is made; any other master key has to be there.
+Task<Result<api::Rewrapped>> ComposedNode::rewrap(std::string reference) {
+  constexpr std::string_view kFile = "file:";
+  api::Rewrapped done;
+  if (reference.starts_with(kFile)) {
+    const auto made = keys::create_key_file(reference.substr(kFile.size()));
+    if (!made && made.error().code != ErrorCode::conflict) co_return fail(made.error());
+    done.created = made.has_value();
+  }
+  auto next = open_master_key(reference);
+  if (!next) co_return fail(next.error());
+  other_masters_.push_back(std::move(*next));
+  KeyProvider& provider = *other_masters_.back();
+  const Result<std::size_t> count = co_await engine_->directory().rewrap(provider);
+  if (!count) co_return fail(count.error());
+  done.keys = *count;
+  done.fingerprint = provider.fingerprint();
+  co_return done;
+}
+
+void ComposedNode::report_spool_damage() {
+  const auto cells = spool_->damaged();
+  if (cells.empty() || !surroundings_.complain) return;
+  surroundings_.complain(fmt::format(
+      "{} damaged in the spool {}/spool (cell {}): a pair that the store lacks may have been there. It is left as it "
+      "is; grants whose pair it was are asked for again inside the provider's reuse window and need consent after it. "
+      "Keep a copy of the file; once `keyfob status` shows no pair in the spool, stop keyfob and remove the file",
+      cells.size() == 1 ? "1 place is" : fmt::format("{} places are", cells.size()), state_.paths().spool().string(),
+      fmt::join(cells, ", ")));
+}
+
 void ComposedNode::make_engine(const config::Config& config, const oauth::ProfileTable& profiles) {
   auto& s = *store_;
+  std::vector<KeyProvider*> others;
+  for (const auto& other : other_masters_) others.push_back(other.get());
   const engine::EnginePorts ports{s,
                                   s,
                                   s,
@@ -145,7 +196,7 @@ void ComposedNode::make_engine(const config::Config& config, const oauth::Profil
                                   random_,
                                   surroundings_.events,
                                   surroundings_.metrics,
-                                  {&s, &s, &s, {}}};
+                                  {&s, &s, &s, others}};
   auto make = [&]() -> Task<void> {
     engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, engine_config(config),
                                                state_.identity(), shared_profiles(profiles));
@@ -160,6 +211,7 @@ void ComposedNode::make_api() {
   options.ready = surroundings_.ready;
   options.metrics = surroundings_.metrics_text;
   options.access_changed = [this] { update_gate(); };
+  options.rewrap = [this](std::string reference) { return rewrap(std::move(reference)); };
   api_ = std::make_unique<api::Api>(*engine_, gate_, clock_, std::move(options));
 }
 

@@ -23,6 +23,7 @@ struct NodeSurroundings {
   Metrics& metrics;
   std::function<bool()> ready{};
   std::function<std::string()> metrics_text{};
+  std::function<void(std::string)> complain{};  ///< what was found damaged and left as it is, with what to do
 };
 
 /// Used from the thread that opened it, which must not be one of its own; api(), gate() and engine() as they say.

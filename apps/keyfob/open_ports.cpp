@@ -48,8 +48,8 @@ Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool
   return SqliteStore::open(path, std::move(options));
 }
 
-Result<std::unique_ptr<KeyProvider>> open_master_key(const config::KeysConfig& keys) {
-  return keys::open_master_key(keys.master, take_from_environment);
+Result<std::unique_ptr<KeyProvider>> open_master_key(const std::string& reference) {
+  return keys::open_master_key(reference, take_from_environment);
 }
 
 }  // namespace keyfob::node

@@ -16,7 +16,8 @@ namespace keyfob::node {
 /// The file behind a "sqlite:" URL; empty for other stores.
 [[nodiscard]] std::string sqlite_path(const config::StoreConfig& store);
 
-/// [keys] master. Never makes a key; an "env:" variable is taken out of the environment once it is read.
-[[nodiscard]] Result<std::unique_ptr<KeyProvider>> open_master_key(const config::KeysConfig& keys);
+/// A reference as [keys] master has it. Never makes a key; an "env:" variable is taken out of the environment once it
+/// is read.
+[[nodiscard]] Result<std::unique_ptr<KeyProvider>> open_master_key(const std::string& reference);
 
 }  // namespace keyfob::node

@@ -69,6 +69,7 @@ void build(Program& program) {
   add_app_commands(root, program.chosen);
   add_caller_commands(root, program.chosen);
   add_grant_commands(root, program.chosen);
+  add_keys_commands(root, program.chosen);
   add_provider_commands(root, program.chosen);
 }
 

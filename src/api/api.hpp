@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.hpp"
 #include "base/time.hpp"
 #include "http/message.hpp"
 #include "ports/async.hpp"
@@ -21,6 +22,13 @@ namespace keyfob::api {
 
 class DirectToken;
 
+/// What `keys rewrap` did.
+struct Rewrapped {
+  std::size_t keys = 0;
+  std::string fingerprint;
+  bool created = false;  ///< the master key's file was not there before
+};
+
 struct ApiOptions {
   std::string version{};
   /// Whether requests are accepted; empty: always. While false only /healthz, /readyz, /metrics and /openapi.json
@@ -31,6 +39,8 @@ struct ApiOptions {
   /// Called after callers or applications changed and before the answer goes out, so that a new key works at once.
   /// Engine executor. See access_facts.hpp.
   std::function<void()> access_changed{};
+  /// Wraps every data key by the master key that the reference names; empty: cannot be done here. Engine executor.
+  std::function<Task<Result<Rewrapped>>(std::string reference)> rewrap{};
   Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh
   Milliseconds key_overlap = hours(24);        ///< how long the old key works after a rotation that does not say
   std::size_t body_bytes = 1024 * 1024;        ///< of a request

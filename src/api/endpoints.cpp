@@ -46,6 +46,16 @@ constexpr std::array kEndpoints = {
     Endpoint{"POST", "/v1/callers/{name}/rotate", permission, admin, "", plain, rotate_caller,
              "Give a caller a new API key; the old one works for a while"},
 
+    Endpoint{"GET", "/v1/keys", permission, admin, "app", plain, list_keys, "List data keys"},
+    Endpoint{"POST", "/v1/keys/rotate", permission, admin, "", plain, rotate_key,
+             "Seal with a new data key from now on"},
+    Endpoint{"POST", "/v1/keys/reseal", permission, admin, "", plain, reseal_keys,
+             "Move a page of what is stored to the newest data key"},
+    Endpoint{"POST", "/v1/keys/forget-node", operators, admin, "", plain, forget_node,
+             "A node is gone for good: its say about data keys ends"},
+    Endpoint{"POST", "/v1/keys/rewrap", operators, admin, "", plain, rewrap_keys,
+             "Wrap every data key by another master key; only on the machine itself"},
+
     Endpoint{"GET", "/v1/status", permission, admin, "", plain, get_status, "What this node is doing"},
     Endpoint{"GET", "/v1/version", caller, admin, "", always_ready, get_version, "The program's version"},
     Endpoint{"GET", "/healthz", anybody, admin, "*", always_ready, get_healthz, "The process answers"},

@@ -31,6 +31,12 @@ Task<Outcome> get_caller(Services& services, Call call);
 Task<Outcome> disable_caller(Services& services, Call call);
 Task<Outcome> rotate_caller(Services& services, Call call);
 
+Task<Outcome> list_keys(Services& services, Call call);
+Task<Outcome> rotate_key(Services& services, Call call);
+Task<Outcome> reseal_keys(Services& services, Call call);
+Task<Outcome> forget_node(Services& services, Call call);
+Task<Outcome> rewrap_keys(Services& services, Call call);
+
 Task<Outcome> get_status(Services& services, Call call);
 Task<Outcome> get_version(Services& services, Call call);
 Task<Outcome> get_healthz(Services& services, Call call);

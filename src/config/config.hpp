@@ -58,7 +58,10 @@ struct StoreConfig {
 };
 
 struct KeysConfig {
-  std::string master = "file:keyfob.key";  ///< "file:PATH", "pkcs11:...", "exec:PATH", "env:NAME"
+  /// "file:PATH", "pkcs11:...", "exec:PATH", "env:NAME", "credential:NAME"
+  std::string master = "file:keyfob.key";
+  std::vector<std::string> also{};   ///< further master keys that are accepted while nodes roll from one to the next
+  std::uint32_t reseal_rate = 2000;  ///< records moved to a new data key per second
 };
 
 enum class RefreshMode : std::uint8_t { on_demand, always_fresh };

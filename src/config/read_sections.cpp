@@ -86,16 +86,21 @@ void read_limits(Section& section, ServerConfig& server) {
   section.read_duration("drain_timeout", server.drain_timeout, {Milliseconds(0), hours(1)});
 }
 
-/// Reads a text that must start with one of `schemes`, and resolves the path in it.
+/// A text must start with one of `schemes`; the path in it is resolved.
+void check_reference(Section& section, std::string_view key, const ReadContext& context,
+                     const std::vector<std::string>& schemes, std::string& text) {
+  const auto fits = [&](const std::string& scheme) { return text.starts_with(scheme) && text.size() > scheme.size(); };
+  if (!std::ranges::any_of(schemes, fits)) {
+    section.report(key, fmt::format("cannot be \"{}\"", text),
+                   fmt::format("it starts with one of: {}", fmt::join(schemes, " ")));
+  }
+  text = resolve_reference(context.base_dir, text);
+}
+
 void read_reference(Section& section, std::string_view key, const ReadContext& context,
                     const std::vector<std::string>& schemes, std::string& out) {
   section.read_text(key, out);
-  const auto fits = [&](const std::string& scheme) { return out.starts_with(scheme) && out.size() > scheme.size(); };
-  if (!std::ranges::any_of(schemes, fits)) {
-    section.report(key, fmt::format("cannot be \"{}\"", out),
-                   fmt::format("it starts with one of: {}", fmt::join(schemes, " ")));
-  }
-  out = resolve_reference(context.base_dir, out);
+  check_reference(section, key, context, schemes, out);
 }
 
 }  // namespace
@@ -135,7 +140,11 @@ void read_store(Section section, const ReadContext& context, StoreConfig& store)
 }
 
 void read_keys(Section section, const ReadContext& context, KeysConfig& keys) {
-  read_reference(section, "master", context, {"file:", "pkcs11:", "exec:", "env:"}, keys.master);
+  const std::vector<std::string> schemes = {"file:", "pkcs11:", "exec:", "env:", "credential:"};
+  read_reference(section, "master", context, schemes, keys.master);
+  section.read_texts("also", keys.also);
+  for (std::string& reference : keys.also) check_reference(section, "also", context, schemes, reference);
+  section.read_number("reseal_rate", keys.reseal_rate, {0, 1'000'000});
   section.refuse_unknown_keys();
 }
 

@@ -2,8 +2,10 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <future>
 
 #include "sqlite_fixture.hpp"
+#include "store/sqlite/damage.hpp"
 
 namespace keyfob::contract {
 namespace {
@@ -116,6 +118,13 @@ TEST_F(RottenPage, is_damage_for_its_own_grants_and_for_no_other) {
   EXPECT_GT(damaged, 0);
   EXPECT_LT(damaged, 20);
   EXPECT_THAT(run(store->check()).value(), testing::Not(testing::IsEmpty()));
+}
+
+TEST_F(RottenPage, is_found_by_a_search_beside_the_store) {
+  std::promise<std::vector<std::string>> found;
+  auto report = [&found](std::vector<std::string> lines) { found.set_value(std::move(lines)); };
+  const sqlite::DamageSearch search(path, std::move(report));
+  EXPECT_THAT(found.get_future().get(), testing::Not(testing::IsEmpty()));
 }
 
 TEST_F(RottenPage, a_write_that_fails_harms_none_of_those_committed_with_it) {

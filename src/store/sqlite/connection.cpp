@@ -127,6 +127,8 @@ void Query::bind_integer(std::int64_t value) {
   if (statement_ != nullptr) sqlite3_bind_int64(statement_, ++parameter_, value);
 }
 
+void Connection::interrupt() { sqlite3_interrupt(handle_); }
+
 Connection::~Connection() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   sqlite3_close(handle_);

@@ -125,6 +125,8 @@ class Connection {
   [[nodiscard]] bool failed() const { return failure_.has_value(); }
   [[nodiscard]] bool found_damage() const { return failure_ && failure_->code == ErrorCode::damaged; }
   [[nodiscard]] std::optional<Error> take_failure();
+  /// Ends what is being run, as a failure. Any thread.
+  void interrupt();
   /// Remembers what SQLite said last.
   void record_failure(int code);
 
