@@ -76,7 +76,7 @@ std::unexpected<Error> cannot_open(const std::string& path) {
   return refused_by_system(ErrorCode::unavailable, "open", path);
 }
 
-Result<void> check_safe(int fd, const std::string& path) {
+Result<void> check_safe(int fd, const std::string& path, mode_t forbidden) {
   struct stat status{};
   if (::fstat(fd, &status) != 0) return refused_by_system(ErrorCode::unavailable, "examine", path);
   if (!S_ISREG(status.st_mode))
@@ -85,7 +85,7 @@ Result<void> check_safe(int fd, const std::string& path) {
     return fail(ErrorCode::unsafe, "the key file " + path + " belongs to another user",
                 "chown " + std::to_string(::geteuid()) + " " + shell_word(path));
   }
-  if ((status.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+  if ((status.st_mode & forbidden) != 0) {
     return fail(ErrorCode::unsafe, "the key file " + path + " may be used by others than its owner",
                 "chmod 600 " + shell_word(path));
   }
@@ -125,13 +125,21 @@ Result<void> create_key_file(const std::string& path) {
   return error;
 }
 
-Result<Secret> read_key_file(const std::string& path) {
+namespace {
+
+Result<Secret> read_safe_file(const std::string& path, mode_t forbidden) {
   // O_NONBLOCK: a pipe somebody put there must not hang the start.
   const File file(path, O_RDONLY | O_NONBLOCK);
   if (!file.is_open()) return cannot_open(path);
-  const Result<void> safe = check_safe(file.fd(), path);
+  const Result<void> safe = check_safe(file.fd(), path, forbidden);
   if (!safe) return fail(safe.error());
   return read_all(file.fd(), path);
 }
+
+}  // namespace
+
+Result<Secret> read_key_file(const std::string& path) { return read_safe_file(path, S_IRWXG | S_IRWXO); }
+
+Result<Secret> read_credential_file(const std::string& path) { return read_safe_file(path, S_IWGRP | S_IRWXO); }
 
 }  // namespace keyfob::keys

@@ -17,4 +17,8 @@ namespace keyfob::keys {
 /// file. unavailable: reading failed. The hint says what mends it.
 [[nodiscard]] Result<Secret> read_key_file(const std::string& path);
 
+/// The same for a file in systemd's directory of credentials, which gives root's files to the service by its own rules
+/// (an ACL shows as group permission): only others must have no way in.
+[[nodiscard]] Result<Secret> read_credential_file(const std::string& path);
+
 }  // namespace keyfob::keys

@@ -172,14 +172,6 @@ TEST(MasterKeyReference, TakesAKeyOutOfTheEnvironment) {
   EXPECT_THAT(open_master_key("env:OTHER", environment), is_error(ErrorCode::not_found));
 }
 
-TEST(MasterKeyReference, SaysWhatIsNotBuiltYet) {
-  for (const char* reference : {"pkcs11:token=t;object=o", "exec:/usr/bin/wrap"}) {
-    const auto provider = open_master_key(reference, kNoEnvironment);
-    ASSERT_THAT(provider, is_error(ErrorCode::invalid_argument));
-    EXPECT_THAT(provider.error().what, HasSubstr("not built yet"));
-  }
-}
-
 TEST(MasterKeyReference, RefusesUnknownKinds) {
   for (const char* reference : {"", "keyfob.key", "file:", "env:", "vault:x"}) {
     EXPECT_THAT(open_master_key(reference, kNoEnvironment), is_error(ErrorCode::invalid_argument)) << reference;
