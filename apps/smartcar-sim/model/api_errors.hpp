@@ -15,6 +15,7 @@ struct ApiError {
   std::string description{};
   std::optional<int> retry_after{};  ///< seconds
   std::string field{};               ///< the parameter at fault, for VALIDATION
+  std::string url{};                 ///< of the resolution: where the owner mends it
 };
 
 /// The error of that name, with its status and resolution. An unknown type is SERVER/INTERNAL with a description that

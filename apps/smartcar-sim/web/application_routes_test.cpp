@@ -166,5 +166,15 @@ TEST_F(RateLimited, calls_are_429_until_the_bucket_refills) {
   EXPECT_EQ(get("/v2.0/user", headers).status, 200);
 }
 
+TEST_F(ApplicationRoutes, the_watch_page_is_one_document_and_other_sites_may_not_steer) {
+  const Answer page = get("/_sim/ui");
+  EXPECT_THAT(page.header("content-type"), StartsWith("text/html"));
+  EXPECT_THAT(page.header("content-security-policy"), HasSubstr("default-src 'none'"));
+  EXPECT_THAT(page.body, Not(HasSubstr("innerHTML")));
+  EXPECT_THAT(page.body, Not(HasSubstr("://")));
+  EXPECT_EQ(call({"POST", "/_sim/reset", {{"origin", "https://evil.example"}}, "{}"}).status, 403);
+  EXPECT_EQ(call({"POST", "/_sim/reset", {{"origin", "http://sim"}}, "{}"}).status, 200);
+}
+
 }  // namespace
 }  // namespace keyfob::sim

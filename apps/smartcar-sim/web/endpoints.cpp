@@ -152,6 +152,26 @@ constexpr std::array kReadings{
     Reading{"/diagnostics/dtcs", "read_diagnostics", Needs::nothing, trouble_codes},
 };
 
+json::value speed(const Vehicle& v, bool imperial) {
+  return json::object{{"speed", v.charging ? 0.0 : distance(42, imperial)}};
+}
+json::value compass(const Vehicle&, bool) { return json::object{{"heading", 185.2}, {"direction", "S"}}; }
+json::value temperature(const Vehicle&, bool imperial) { return json::object{{"temperature", imperial ? 71.6 : 22.0}}; }
+json::value amperage(const Vehicle& v, bool) { return json::object{{"amperage", v.charging ? 16.0 : 0.0}}; }
+json::value voltage(const Vehicle& v, bool) { return json::object{{"voltage", v.charging ? 230.0 : 0.0}}; }
+json::value wattage(const Vehicle& v, bool) { return json::object{{"wattage", v.charging ? 3.68 : 0.0}}; }
+
+/// Their bodies are the maker's affair and vary; these are the usual ones.
+constexpr std::array kMakeReadings{
+    Reading{"/speedometer", "read_speedometer", Needs::nothing, speed},
+    Reading{"/compass", "read_compass", Needs::nothing, compass},
+    Reading{"/interior_thermometer", "read_thermometer", Needs::nothing, temperature},
+    Reading{"/exterior_thermometer", "read_thermometer", Needs::nothing, temperature},
+    Reading{"/charge/ammeter", "read_charge", Needs::battery, amperage},
+    Reading{"/charge/voltmeter", "read_charge", Needs::battery, voltage},
+    Reading{"/charge/wattmeter", "read_charge", Needs::battery, wattage},
+};
+
 constexpr std::array kCommands{
     Command{"/security", "control_security", Needs::nothing, lock},
     Command{"/charge", "control_charge", Needs::battery, charging},
@@ -167,6 +187,11 @@ std::span<const Command> commands() { return kCommands; }
 const Reading* find_reading(std::string_view path) {
   const auto found = std::ranges::find(kReadings, path, &Reading::path);
   return found == kReadings.end() ? nullptr : &*found;
+}
+
+const Reading* find_make_reading(std::string_view path) {
+  const auto found = std::ranges::find(kMakeReadings, path, &Reading::path);
+  return found == kMakeReadings.end() ? nullptr : &*found;
 }
 
 const Command* find_command(std::string_view path) {

@@ -30,6 +30,8 @@ struct Command {
 };
 
 [[nodiscard]] const Reading* find_reading(std::string_view path);
+/// Readings below /{make}, as far as they are known.
+[[nodiscard]] const Reading* find_make_reading(std::string_view path);
 [[nodiscard]] const Command* find_command(std::string_view path);
 [[nodiscard]] std::span<const Reading> readings();
 [[nodiscard]] std::span<const Command> commands();

@@ -35,6 +35,12 @@ http::Response not_found(std::string_view path, const std::string& request_id) {
   return error_response(api_error("RESOURCE_NOT_FOUND", known_version ? "PATH" : "VERSION"), request_id);
 }
 
+/// Whether a browser sends this for a page that is not ours: nobody's web page may steer a simulator that runs here.
+bool from_another_site(const http::Request& request) {
+  const auto origin = request.header("origin");
+  return origin && *origin != "http://" + std::string(request.header("host").value_or(""));
+}
+
 /// The owner behind the credential of a request that is not admitted yet.
 std::string owner_behind(const TokenDesk& desk, const http::Request& request, Place place) {
   if (place != Place::token) return desk.owner_of_access(bearer_of(request));
@@ -79,7 +85,9 @@ std::optional<Fault> Front::fault_for(const Visit& visit) {
 http::StagedResponse Front::answer(Visit& visit) {
   http::StagedResponse staged;
   const Route* route = visit.match.route;
-  if (route == nullptr) {
+  if (route != nullptr && !route->place && from_another_site(visit.request)) {
+    staged.response = control_error(403, "control calls of another site's pages are refused");
+  } else if (route == nullptr) {
     staged.response = not_found(visit.path, visit.entry.request_id);
   } else {
     Call call{sim_, visit.request, sim_.clock.now(), visit.entry, visit.match.captures, visit.query};

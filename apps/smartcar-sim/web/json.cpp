@@ -112,6 +112,7 @@ json::object error_body(const ApiError& error, std::string_view request_id) {
                     {"statusCode", error.status},
                     {"requestId", request_id},
                     {"resolution", json::object{{"type", or_null(error.resolution)}}}};
+  if (!error.url.empty()) body["resolution"].as_object()["url"] = error.url;
   if (error.type == "VALIDATION" && !error.field.empty()) {
     body["detail"] = json::array{json::object{{"field", error.field}, {"message", error.description}}};
   }

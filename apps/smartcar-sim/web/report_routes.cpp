@@ -5,6 +5,7 @@
 #include "web/paging.hpp"
 #include "web/reports.hpp"
 #include "web/sim.hpp"
+#include "web/watch_page.hpp"
 
 namespace keyfob::sim {
 namespace {
@@ -128,11 +129,26 @@ http::Response clients(Call& call) {
                        json::object{{"clients", std::move(list)}, {"open_to_all", call.world().clients.open_to_all()}});
 }
 
+http::Response ui(Call&) {
+  http::Response response = text_response(200, "text/html; charset=utf-8", std::string(watch_page()));
+  response.headers.push_back(
+      {"content-security-policy",
+       "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
+       "form-action 'none'; frame-ancestors 'none'; base-uri 'none'"});
+  response.headers.push_back({"cache-control", "no-store"});
+  return response;
+}
+
 constexpr std::array kRoutes{
-    Route{"GET", "/_sim", {}, index},           Route{"GET", "/_sim/time", {}, time},
-    Route{"GET", "/_sim/stats", {}, stats},     Route{"GET", "/_sim/requests", {}, requests},
-    Route{"GET", "/_sim/users", {}, users},     Route{"GET", "/_sim/grants", {}, grants},
-    Route{"GET", "/_sim/fault", {}, faults},    Route{"GET", "/_sim/settings", {}, settings},
+    Route{"GET", "/_sim/ui", {}, ui},
+    Route{"GET", "/_sim", {}, index},
+    Route{"GET", "/_sim/time", {}, time},
+    Route{"GET", "/_sim/stats", {}, stats},
+    Route{"GET", "/_sim/requests", {}, requests},
+    Route{"GET", "/_sim/users", {}, users},
+    Route{"GET", "/_sim/grants", {}, grants},
+    Route{"GET", "/_sim/fault", {}, faults},
+    Route{"GET", "/_sim/settings", {}, settings},
     Route{"GET", "/_sim/clients", {}, clients},
 };
 

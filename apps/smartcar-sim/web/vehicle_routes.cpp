@@ -16,11 +16,53 @@ std::vector<http::Header> data_headers(const Call& call, const Vehicle& vehicle)
           {"sc-unit-system", imperial(call) ? "imperial" : "metric"}};
 }
 
-/// What keeps a vehicle from answering although the call is allowed.
-std::optional<ApiError> trouble_of(const Vehicle& vehicle, Needs needs) {
-  if (!vehicle.error_type.empty()) return api_error(vehicle.error_type, vehicle.error_code);
+/// The half-built link of an account error: the application adds redirect_uri and state.
+std::string link_to_mend(const Call& call, const Admission& admission, const ApiError& error) {
+  const bool account = error.type == "CONNECTED_SERVICES_ACCOUNT";
+  if (!account || (error.resolution != "REAUTHENTICATE" && error.resolution != "ACTION_REQUIRED")) return {};
+  const std::string host(call.request.header("host").value_or("localhost"));
+  return "http://" + host + "/oauth/reauthenticate?response_type=vehicle_id&client_id=" +
+         http::encode_component(admission.grant->consent.client) + "&vehicle_id=" + admission.vehicle->id;
+}
+
+/// What keeps a vehicle from answering although the call is allowed. Counts the call.
+std::optional<ApiError> trouble_of(const Call& call, const Admission& admission, Needs needs) {
+  const Vehicle& vehicle = *admission.vehicle;
+  if (auto refused = call.sim.meter.count(vehicle.id, call.world().settings(), call.now)) return refused;
+  if (!vehicle.error_type.empty()) {
+    ApiError error = api_error(vehicle.error_type, vehicle.error_code);
+    error.url = link_to_mend(call, admission, error);
+    return error;
+  }
   if (!capable(vehicle, needs)) return api_error("COMPATIBILITY", "VEHICLE_NOT_CAPABLE");
   return std::nullopt;
+}
+
+/// What remains of a path below the vehicle when the make in front of it is the vehicle's own; empty: it is not.
+std::string_view below_make(std::string_view path, const Vehicle& vehicle) {
+  std::string make = "/" + vehicle.make;
+  for (char& c : make) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  const bool own = path.starts_with(make) && path.size() > make.size() && path[make.size()] == '/';
+  return own ? path.substr(make.size()) : std::string_view();
+}
+
+bool names_a_make(std::string_view path) {
+  const auto end = path.find('/', 1);
+  return end != std::string_view::npos && find_make_reading(path.substr(end)) != nullptr;
+}
+
+ApiError no_such_path() { return api_error("RESOURCE_NOT_FOUND", "PATH"); }
+
+/// /{make}/speedometer and its like: of the vehicle's own make, written in lower case; else PERMISSION.
+http::Response read_of_make(Call& call, std::string_view path) {
+  const auto vehicle = admit_vehicle(call, "");
+  if (!vehicle) return refuse(call, vehicle.error());
+  const Reading* reading = find_make_reading(below_make(path, *vehicle->vehicle));
+  if (reading == nullptr || !covers(*vehicle->grant, reading->permission)) return refuse(call, api_error("PERMISSION"));
+  if (const auto trouble = trouble_of(call, *vehicle, reading->needs)) return refuse(call, *trouble);
+  http::Response response = json_response(200, reading->read(*vehicle->vehicle, imperial(call)));
+  for (auto& header : data_headers(call, *vehicle->vehicle)) response.headers.push_back(std::move(header));
+  return response;
 }
 
 /// The part of the path below the vehicle.
@@ -29,14 +71,13 @@ std::string_view below(const Call& call) {
   return found == call.captures.end() ? std::string_view() : found->second;
 }
 
-ApiError no_such_path() { return api_error("RESOURCE_NOT_FOUND", "PATH"); }
-
 http::Response read_vehicle(Call& call) {
+  if (names_a_make(below(call))) return read_of_make(call, below(call));
   const Reading* reading = find_reading(below(call));
   const auto admission = admit_vehicle(call, reading == nullptr ? "" : reading->permission);
   if (!admission) return refuse(call, admission.error());
   if (reading == nullptr) return refuse(call, no_such_path());
-  if (const auto trouble = trouble_of(*admission->vehicle, reading->needs)) return refuse(call, *trouble);
+  if (const auto trouble = trouble_of(call, *admission, reading->needs)) return refuse(call, *trouble);
   http::Response response = json_response(200, reading->read(*admission->vehicle, imperial(call)));
   for (auto& header : data_headers(call, *admission->vehicle)) response.headers.push_back(std::move(header));
   return response;
@@ -47,7 +88,7 @@ http::Response command_vehicle(Call& call) {
   const auto admission = admit_vehicle(call, command == nullptr ? "" : command->permission);
   if (!admission) return refuse(call, admission.error());
   if (command == nullptr) return refuse(call, no_such_path());
-  if (const auto trouble = trouble_of(*admission->vehicle, command->needs)) return refuse(call, *trouble);
+  if (const auto trouble = trouble_of(call, *admission, command->needs)) return refuse(call, *trouble);
   const auto body = parse_object(call.request.body);
   if (!body) return refuse(call, api_error("VALIDATION", "", body.error().what));
   const auto done = command->carry_out(*admission->vehicle, *body);
@@ -71,7 +112,7 @@ json::object batch_item(Call& call, const Admission& admission, const std::strin
   } else if (!covers(*admission.grant, reading->permission)) {
     trouble = api_error("PERMISSION");
   } else {
-    trouble = trouble_of(*admission.vehicle, reading->needs);
+    trouble = trouble_of(call, admission, reading->needs);
   }
   json::object item{{"path", path}, {"code", trouble ? trouble->status : 200}};
   json::object& headers = item["headers"].emplace_object();
@@ -95,6 +136,9 @@ http::Response batch(Call& call) {
     return refuse(call, error);
   }
   json::array responses;
+  for (std::size_t i = 1; i < requests->get_array().size(); ++i) {  // the first one is paid for by the call itself
+    if (!call.sim.bucket.take(call.now)) return refuse(call, api_error("RATE_LIMIT", "SMARTCAR_API"));
+  }
   for (const json::value& request : requests->get_array()) {
     const std::string path = request.is_object() ? text_of(request.get_object(), "path").value_or("") : "";
     responses.push_back(batch_item(call, *admission, path));

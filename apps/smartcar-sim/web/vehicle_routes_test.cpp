@@ -101,6 +101,41 @@ TEST_F(VehicleRoutes, carry_out_commands_and_accept_numbers_as_strings) {
   EXPECT_THAT(vehicle("/charge").body, HasSubstr("NOT_CHARGING"));
 }
 
+TEST_F(VehicleRoutes, answer_below_the_make_of_the_vehicle_in_lower_case) {
+  steer("vehicle", {{"id", vehicles_[0]}, {"make", "TESLA"}});
+  EXPECT_EQ(vehicle("/tesla/compass").text("direction"), "S");
+  EXPECT_EQ(vehicle("/TESLA/compass").status, 403);
+  EXPECT_EQ(vehicle("/bmw/compass").status, 403);
+  EXPECT_EQ(vehicle("/tesla/nothing").status, 404);
+}
+
+TEST_F(VehicleRoutes, lead_to_the_page_where_an_account_error_is_mended) {
+  steer("vehicle",
+        {{"id", vehicles_[0]}, {"error_type", "CONNECTED_SERVICES_ACCOUNT"}, {"error_code", "AUTHENTICATION_FAILED"}});
+  const json::object resolution = vehicle("/odometer").object().at("resolution").as_object();
+  const std::string url = *text_of(resolution, "url");
+  EXPECT_THAT(url, testing::HasSubstr("/oauth/reauthenticate?response_type=vehicle_id"));
+  const std::string target = url.substr(url.find("/oauth")) + "&redirect_uri=http%3A%2F%2Flocalhost%2Fcb&state=s";
+  EXPECT_EQ(get(target).header("location"), "http://localhost/cb?vehicle_id=" + vehicles_[0] + "&state=s");
+  EXPECT_EQ(vehicle("/odometer").status, 200) << "the tokens work again";
+}
+
+TEST_F(VehicleRoutes, throttle_a_vehicle_and_bill_for_it_when_told_to) {
+  steer("settings", {{"vehicle_limit", 2}, {"vehicle_window", 30}});
+  EXPECT_EQ(vehicle("/odometer").status, 200);
+  EXPECT_EQ(vehicle("/vin").status, 200);
+  advance(seconds(10));
+  const Answer throttled = vehicle("/vin");
+  EXPECT_EQ(throttled.status, 429);
+  EXPECT_EQ(throttled.text("code"), "VEHICLE");
+  EXPECT_EQ(throttled.header("retry-after"), "20");
+  advance(seconds(20));
+  EXPECT_EQ(vehicle("/vin").status, 200);
+  steer("settings", {{"vehicle_limit", 0}, {"vehicle_quota", 4}});
+  EXPECT_EQ(vehicle("/vin").status, 200);
+  EXPECT_EQ(vehicle("/vin").status, 430);
+}
+
 TEST_F(VehicleRoutes, answer_a_batch_item_by_item) {
   const Answer answer = command("/batch", R"({"requests":[{"path":"/odometer"},{"path":"/fuel"},{"path":"/soul"}]})");
   EXPECT_EQ(answer.status, 200);
