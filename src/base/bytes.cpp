@@ -90,14 +90,20 @@ std::optional<Bytes> from_base64(std::string_view text) {
 }
 
 bool equal_constant_time(ByteView a, ByteView b) {
-  const std::size_t size = std::max(a.size(), b.size());
-  unsigned difference = a.size() == b.size() ? 0U : 1U;
-  for (std::size_t i = 0; i < size; ++i) {
-    const unsigned x = i < a.size() ? a[i] : 0U;
-    const unsigned y = i < b.size() ? b[i] : 0U;
+  const std::size_t both = std::min(a.size(), b.size());
+  const ByteView longer = a.size() < b.size() ? b : a;
+  std::uint64_t difference = a.size() == b.size() ? 0U : 1U;
+  std::size_t i = 0;
+  for (; i + sizeof(std::uint64_t) <= both; i += sizeof(std::uint64_t)) {
+    std::uint64_t x = 0;
+    std::uint64_t y = 0;
+    std::memcpy(&x, a.data() + i, sizeof(x));
+    std::memcpy(&y, b.data() + i, sizeof(y));
     difference |= x ^ y;
   }
-  volatile unsigned result = difference;
+  for (; i < both; ++i) difference |= static_cast<std::uint64_t>(a[i] ^ b[i]);
+  for (; i < longer.size(); ++i) difference |= longer[i];
+  volatile std::uint64_t result = difference;
   return result == 0;
 }
 

@@ -128,7 +128,9 @@ CachedGrantPtr TokenCache::lookup(std::uint64_t hash, const Match& match) const 
   if (s.table.empty()) return nullptr;
   const std::size_t mask = s.table.size() - 1;
   for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
-    if (s.table[at].hash == hash && match(*s.table[at].grant)) return s.table[at].grant;
+    if (s.table[at].hash != hash) continue;
+    s.table[at].grant->prefetch();
+    if (match(*s.table[at].grant)) return s.table[at].grant;
   }
   return nullptr;
 }

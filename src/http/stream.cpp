@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::uint32_t kWatched = EPOLLIN | EPOLLRDHUP | EPOLLET;
 constexpr std::size_t kTlsRecord = 16384;
+constexpr std::size_t kFlat = 4096;
 
 iovec part_of(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
@@ -150,12 +151,25 @@ IoResult Stream::write_tls(std::span<const iovec> parts) {
   return result;
 }
 
+/// One copy of some hundred bytes costs less than what the kernel does to take a message in pieces.
+IoResult Stream::write_flat(std::span<const iovec> parts) {
+  std::array<char, kFlat> text;
+  char* end = text.data();
+  for (const iovec& part : parts) end = std::copy_n(static_cast<const char*>(part.iov_base), part.iov_len, end);
+  const auto size = static_cast<std::size_t>(end - text.data());
+  const IoResult result = wire_write({text.data(), size});
+  // It may hold a token.
+  wipe(text.data(), size);
+  return result;
+}
+
 IoResult Stream::write_some(std::span<const iovec> parts) {
   if (tls_) return write_tls(parts);
   if (!writable_) return {};
   if (parts.size() == 1) {
     return wire_write({static_cast<const char*>(parts.front().iov_base), parts.front().iov_len});
   }
+  if (size_of(parts) <= kFlat) return write_flat(parts);
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
   message.msg_iovlen = parts.size();

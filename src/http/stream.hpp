@@ -80,6 +80,7 @@ class Stream final : private EventLoop::Source, private Wire {
   void go_on_opening();
   void flush();
   [[nodiscard]] IoResult write_some(std::span<const iovec> parts);
+  [[nodiscard]] IoResult write_flat(std::span<const iovec> parts);
   [[nodiscard]] IoResult write_tls(std::span<const iovec> parts);
   [[nodiscard]] IoResult after_write(ssize_t count, std::size_t wanted);
   void keep(std::span<const iovec> parts, std::size_t skip);
