@@ -9,23 +9,10 @@ namespace {
 
 constexpr int kRounds = 3;
 
-/// The keyring this thread saw last; fetched anew when the directory has moved on.
-const vault::Keyring& keyring_of(const Directory& directory) {
-  thread_local const Directory* owner = nullptr;
-  thread_local std::uint64_t revision = 0;
-  thread_local std::shared_ptr<const DirectorySnapshot> snapshot;
-  const std::uint64_t present = directory.revision();
-  if (owner != &directory || revision != present || !snapshot) {
-    snapshot = directory.snapshot();
-    owner = &directory;
-    revision = present;
-  }
-  return *snapshot->keyring;
-}
-
 bool open_into(const Directory& directory, const AppId& app, const CachedGrantPtr& grant, TokenSlot& out) {
-  const auto size = vault::open_access_into(keyring_of(directory), {app, grant->grant(), grant->version()},
-                                            grant->sealed_access(), {out.token.data(), out.token.capacity()});
+  const auto size =
+      vault::open_access_into(*directory.snapshot_of_this_thread().keyring, {app, grant->grant(), grant->version()},
+                              grant->sealed_access(), {out.token.data(), out.token.capacity()});
   if (!size || *size == 0) return false;
   out.token.resize(*size);
   out.grant = grant->grant();

@@ -84,6 +84,44 @@ Credentials::Answer Credentials::open(const AppId& app, const Cached& cached) co
   return Authorization{std::move(*value), cached.serial};
 }
 
+void Credentials::publish() {
+  auto tokens = std::make_shared<PublishedTokens>();
+  for (const auto& [app, cached] : cache_) {
+    if (!cached.sealed.empty()) tokens->emplace(app, Published{cached.sealed, cached.serial, cached.renew_at});
+  }
+  published_.store(std::move(tokens));
+  // After the tokens: whoever sees the new number finds them.
+  publication_.store(new_instance_number(), std::memory_order_release);
+}
+
+const Credentials::PublishedTokens& Credentials::published_to_this_thread() const {
+  thread_local std::uint64_t publication = 0;
+  thread_local std::shared_ptr<const PublishedTokens> seen;
+  const std::uint64_t present = publication_.load(std::memory_order_acquire);
+  if (publication != present) {
+    seen = published_.load();
+    publication = present;
+  }
+  return *seen;
+}
+
+bool Credentials::try_authorization(const AppId& app, CredentialKind kind, CredentialSlot& out) noexcept {
+  if (kind != CredentialKind::application) return false;
+  const PublishedTokens& tokens = published_to_this_thread();
+  const auto token = tokens.find(app);
+  if (token == tokens.end() || token->second.sealed.size() > out.value.capacity()) return false;
+  if (ports_.clock.wall() >= token->second.renew_at) return false;
+  const DirectorySnapshot& directory = ports_.directory.snapshot_of_this_thread();
+  const auto view = directory.applications.find(app);
+  if (view == directory.applications.end() || !view->second->has_v3_credentials()) return false;
+  const auto size = vault::open_blob_into(*directory.keyring, {app, kPurpose, app.view()}, token->second.sealed,
+                                          {out.value.data(), out.value.capacity()});
+  if (!size) return false;
+  out.value.resize(*size);
+  out.serial = token->second.serial;
+  return true;
+}
+
 /// Not expired soon, and not the one that was refused, unless it is too young to be given up for that.
 bool Credentials::usable(const Cached& cached, std::uint64_t refused) const {
   if (cached.sealed.empty() || ports_.clock.wall() >= cached.renew_at) return false;
@@ -144,6 +182,7 @@ Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationVi
   ++cache_[id].serial;
   cache_[id].issued_at = ports_.clock.boot();
   cache_[id].renew_at = sent_at + life - std::min<Milliseconds>(life / 10, minutes(5));
+  publish();
   co_return Authorization{std::move(value), cache_[id].serial};
 }
 

@@ -2,8 +2,11 @@
 // Credentials: what an application carries as a whole: its application token (client credentials, cached and renewed
 // ahead), its management token, its client id and secret. Implements the gateway's CredentialSource.
 
+#include <atomic>
+#include <memory>
 #include <unordered_map>
 
+#include "base/instance_number.hpp"
 #include "engine/directory.hpp"
 #include "engine/wakeup.hpp"
 #include "ports/credential_source.hpp"
@@ -29,6 +32,8 @@ class Credentials final : public CredentialSource {
 
   Task<std::expected<Authorization, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme scheme,
                                                                  std::uint64_t refused) override;
+  /// Application tokens only: nothing else is asked for often enough.
+  bool try_authorization(const AppId& app, CredentialKind kind, CredentialSlot& out) noexcept override;
 
  private:
   using Answer = std::expected<Authorization, TokenFailure>;
@@ -40,6 +45,16 @@ class Credentials final : public CredentialSource {
     bool renewing = false;
     std::shared_ptr<Wakeup> renewed{};
   };
+  /// A token as every thread may see it. Immutable.
+  struct Published {
+    Bytes sealed;
+    std::uint64_t serial;
+    WallTime renew_at;
+  };
+  using PublishedTokens = std::unordered_map<AppId, Published>;
+  void publish();
+  [[nodiscard]] const PublishedTokens& published_to_this_thread() const;
+
   Task<Answer> application_token(AppId app, std::uint64_t refused);
   Task<Answer> renew(std::shared_ptr<const ApplicationView> app);
   Answer management(const ApplicationView& app, Scheme scheme) const;
@@ -50,6 +65,8 @@ class Credentials final : public CredentialSource {
   Ports ports_;
   Policy policy_;
   std::unordered_map<AppId, Cached> cache_;  ///< engine executor only
+  std::atomic<std::shared_ptr<const PublishedTokens>> published_ = std::make_shared<const PublishedTokens>();
+  std::atomic<std::uint64_t> publication_ = new_instance_number();  ///< which of all that were ever published
 };
 
 }  // namespace keyfob::engine

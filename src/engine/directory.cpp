@@ -104,6 +104,19 @@ void Directory::publish(std::shared_ptr<DirectorySnapshot> next) {
   revision_.fetch_add(1, std::memory_order_release);
 }
 
+const DirectorySnapshot& Directory::snapshot_of_this_thread() const {
+  thread_local std::uint64_t instance = 0;
+  thread_local std::uint64_t revision = 0;
+  thread_local std::shared_ptr<const DirectorySnapshot> seen;
+  const std::uint64_t present = this->revision();
+  if (instance != instance_ || revision != present) {
+    seen = snapshot();
+    instance = instance_;
+    revision = present;
+  }
+  return *seen;
+}
+
 Result<ClientSecret> Directory::client_secret(const ApplicationView& app, SecretPurpose purpose) const {
   const SealedSecret* sealed = sealed_of(app.record, purpose);
   if (sealed == nullptr)

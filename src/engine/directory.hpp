@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/instance_number.hpp"
 #include "base/result.hpp"
 #include "core/application.hpp"
 #include "core/provider.hpp"
@@ -118,6 +119,9 @@ class Directory {
   Task<void> look_for_new_keys();
 
   [[nodiscard]] std::shared_ptr<const DirectorySnapshot> snapshot() const { return snapshot_.load(); }
+  /// The same without touching memory that other threads write to, as long as nothing has changed. Valid until this
+  /// thread asks again.
+  [[nodiscard]] const DirectorySnapshot& snapshot_of_this_thread() const;
   [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
   [[nodiscard]] const Profiles& profiles() const { return profiles_; }
 
@@ -180,6 +184,7 @@ class Directory {
 
   DirectoryPorts ports_;
   Profiles profiles_;
+  const std::uint64_t instance_ = new_instance_number();
   std::atomic<std::shared_ptr<const DirectorySnapshot>> snapshot_;
   std::atomic<std::uint64_t> revision_ = 0;
   KeyUse key_use_;

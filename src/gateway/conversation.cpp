@@ -111,8 +111,8 @@ void GatewayConversation::act(http::Exchange& exchange, Passage::Act next) {
     case Act::pass_refused_again:
       thread_.ports.tokens.refused_again(used_ref(), grant_.version, std::string(route_.vehicle));
       return pass(exchange);
-    case Act::renew_credential:
-    case Act::wait_for_credential: return wait_for_credential(exchange);
+    case Act::renew_credential: return wait_for_credential(exchange);
+    case Act::wait_for_credential: return find_credential(exchange);
     case Act::send: return send(exchange);
     case Act::pass: return pass(exchange);
     case Act::pass_unreplayed:
@@ -171,6 +171,17 @@ void GatewayConversation::refresh_answered(http::Exchange& exchange, TokenAnswer
     return problem(exchange, GatewayProblem::record_damaged);
   }
   act(exchange, next);
+}
+
+void GatewayConversation::find_credential(http::Exchange& exchange) {
+  CredentialSlot& slot = thread_.credential;
+  const CredentialKind kind = route_.rule->credential;
+  if (!thread_.ports.credentials.try_authorization(caller_->app, kind, slot)) return wait_for_credential(exchange);
+  credential_ = slot.serial;
+  const bool injected = inject_authorization(exchange.inject(), slot.value.view());
+  slot.value.clear_and_wipe();
+  if (!injected) return problem(exchange, GatewayProblem::record_damaged);
+  act(exchange, passage_.credential_ready());
 }
 
 void GatewayConversation::credential_answered(http::Exchange& exchange, CredentialAnswered answer) {

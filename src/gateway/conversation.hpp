@@ -24,6 +24,7 @@ struct GatewayThread {
   boost::asio::any_io_executor background;
   std::unique_ptr<DirectAnswers> direct;  ///< null: there is none
   TokenSlot slot{};                       ///< scratch of one try_get, wiped when its token has been injected
+  CredentialSlot credential{};            ///< the same of one try_authorization
 };
 
 using TokenAnswered = std::expected<GrantToken, TokenFailure>;
@@ -59,6 +60,7 @@ class GatewayConversation final : public http::Conversation {
   void find_token(http::Exchange& exchange);
   void token_answered(http::Exchange& exchange, TokenAnswered answer);
   void refresh_answered(http::Exchange& exchange, TokenAnswered answer);
+  void find_credential(http::Exchange& exchange);
   void credential_answered(http::Exchange& exchange, CredentialAnswered answer);
   void token_failed(http::Exchange& exchange, const TokenFailure& failure);
   void wait_for_token(http::Exchange& exchange, std::string_view user);

@@ -40,8 +40,12 @@ bool inject_token(http::HeaderBlock& out, Scheme scheme, const AccessToken& toke
   return inject_token(out, scheme, reveal_secret(token));
 }
 
+bool inject_authorization(http::HeaderBlock& out, std::string_view authorization) {
+  return out.add("Authorization", authorization);
+}
+
 bool inject_authorization(http::HeaderBlock& out, const Secret& authorization) {
-  return out.add("Authorization", reveal_secret(authorization));
+  return inject_authorization(out, reveal_secret(authorization));
 }
 
 bool inject_names(http::HeaderBlock& out, const RoutePlan& route, const SubjectNames& names) {

@@ -20,6 +20,7 @@ struct SubjectNames {
 [[nodiscard]] bool inject_token(http::HeaderBlock& out, Scheme scheme, std::string_view token);
 [[nodiscard]] bool inject_token(http::HeaderBlock& out, Scheme scheme, const AccessToken& token);
 /// `authorization` is the whole value of the header.
+[[nodiscard]] bool inject_authorization(http::HeaderBlock& out, std::string_view authorization);
 [[nodiscard]] bool inject_authorization(http::HeaderBlock& out, const Secret& authorization);
 [[nodiscard]] bool inject_names(http::HeaderBlock& out, const RoutePlan& route, const SubjectNames& names);
 

@@ -96,6 +96,16 @@ TEST_F(GatewayTest, uses_the_application_token_and_names_the_grants_user) {
   expect_problem(ask("GET /v3/cars/car2"), 503, "application_suspended");
 }
 
+TEST_F(GatewayTest, uses_an_application_token_that_is_at_hand_and_renews_it_when_it_is_refused) {
+  credentials_.at_hand = true;
+  start();
+  EXPECT_EQ(ask("GET /v3/cars/car2").body, "Test app application 1|u:pu-bert|");
+  dead_ = "Test app application 1";
+  const Message answer = ask("GET /v3/cars/car2");
+  EXPECT_EQ(answer.body, "Test app application 2|u:pu-bert|");
+  EXPECT_EQ(answer.header("keyfob-refreshed"), "1");
+}
+
 TEST_F(GatewayTest, will_not_send_a_name_that_cannot_be_a_header) {
   tokens_.vehicles["car1"].provider_user = "a\r\nX-Evil: 1";
   tokens_.vehicles["car2"].provider_user = "";

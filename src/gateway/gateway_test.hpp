@@ -131,6 +131,11 @@ struct FakeTokens final : TokenSource {
 };
 
 struct FakeCredentials final : CredentialSource {
+  bool try_authorization(const AppId& app, CredentialKind kind, CredentialSlot& out) noexcept override {
+    if (kind != CredentialKind::application || suspended || !at_hand) return false;
+    out.serial = serial;
+    return out.value.assign("Test " + app.str() + " application " + std::to_string(out.serial));
+  }
   Task<std::expected<Authorization, TokenFailure>> authorization(AppId app, CredentialKind kind, Scheme,
                                                                  std::uint64_t refused) override {
     if (suspended) co_return std::unexpected(TokenFailure{.problem = TokenProblem::application_suspended});
@@ -142,6 +147,7 @@ struct FakeCredentials final : CredentialSource {
   std::atomic<std::uint64_t> serial{1};
   std::atomic<bool> suspended{false};
   std::atomic<bool> renewable{true};
+  std::atomic<bool> at_hand{false};  ///< an application token is answered without waiting
 };
 
 inline Admission caller_with(std::initializer_list<Permission> permissions) {

@@ -18,9 +18,20 @@ struct Authorization {
   std::uint64_t serial = 0;  ///< of an application token: every new one has another; 0 for fixed credentials
 };
 
+/// Caller-owned scratch for the hot path, wiped as soon as the request is written.
+struct CredentialSlot {
+  FixedText<8192> value;     ///< as Authorization::value
+  std::uint64_t serial = 0;  ///< as Authorization::serial
+};
+
 class CredentialSource {
  public:
   virtual ~CredentialSource() = default;
+
+  /// Hot path: any thread, no blocking, no allocation, about a microsecond. True: `out` holds what authorization()
+  /// would answer now. False: ask authorization(), which also tells why.
+  [[nodiscard]] virtual bool try_authorization(const AppId& app, CredentialKind kind, CredentialSlot& out) noexcept = 0;
+
   /// The whole value of the Authorization header for `kind` (application: "Bearer ...", management: "Basic default:AMT"
   /// or "Bearer AMT" by scheme, client: "Basic id:secret"). Never called with CredentialKind::user or none. Completes
   /// on the awaiting executor.

@@ -1,5 +1,7 @@
 #include "vault/secrets.hpp"
 
+#include <array>
+
 #include <string>
 
 namespace keyfob::vault {
@@ -41,7 +43,9 @@ Result<Kind> open_as(const Keyring& keyring, SecretBinding binding, ByteView sea
   return Kind(reveal_secret(*opened));
 }
 
-std::string purpose_of(BlobBinding binding) { return "blob/" + std::string(binding.purpose); }
+constexpr std::string_view kBlob = "blob/";
+
+std::string purpose_of(BlobBinding binding) { return std::string(kBlob) + std::string(binding.purpose); }
 
 }  // namespace
 
@@ -76,6 +80,14 @@ Result<Bytes> reseal_secret(const Keyring& keyring, SecretBinding binding, ByteV
 Result<Bytes> seal_blob(const Keyring& keyring, BlobBinding binding, const Secret& content, const Nonce& nonce) {
   const std::string purpose = purpose_of(binding);
   return seal_record(keyring, {purpose, binding.app, binding.subject}, reveal_secret(content), nonce);
+}
+
+Result<std::size_t> open_blob_into(const Keyring& keyring, BlobBinding binding, ByteView sealed, std::span<char> out) {
+  std::array<char, kBlob.size() + kMaxBlobPurpose> purpose;
+  if (binding.purpose.size() > kMaxBlobPurpose) return fail(ErrorCode::invalid_argument, "a purpose is too long");
+  char* end = purpose.data() + kBlob.copy(purpose.data(), kBlob.size());
+  end += binding.purpose.copy(end, binding.purpose.size());
+  return open_record_into(keyring, {std::string_view(purpose.data(), end), binding.app, binding.subject}, sealed, out);
 }
 
 Result<Secret> open_blob(const Keyring& keyring, BlobBinding binding, ByteView sealed) {

@@ -3,6 +3,7 @@
 // secret and a management token are two types here as everywhere: neither is opened as the other. Errors: see
 // sealed_record.hpp.
 
+#include <span>
 #include <string_view>
 
 #include "base/bytes.hpp"
@@ -42,5 +43,10 @@ struct BlobBinding {
 [[nodiscard]] Result<Bytes> seal_blob(const Keyring& keyring, BlobBinding binding, const Secret& content,
                                       const Nonce& nonce);
 [[nodiscard]] Result<Secret> open_blob(const Keyring& keyring, BlobBinding binding, ByteView sealed);
+/// The hot path: writes the content to the front of `out` and answers its size; see open_record_into. The purpose is at
+/// most kMaxBlobPurpose long.
+[[nodiscard]] Result<std::size_t> open_blob_into(const Keyring& keyring, BlobBinding binding, ByteView sealed,
+                                                 std::span<char> out);
+inline constexpr std::size_t kMaxBlobPurpose = 64;
 
 }  // namespace keyfob::vault
