@@ -9,12 +9,10 @@ namespace {
 
 constexpr int kRounds = 3;
 
-bool open_into(const Directory& directory, const AppId& app, const CachedGrantPtr& grant, TokenSlot& out) {
-  const auto size =
-      vault::open_access_into(*directory.snapshot_of_this_thread().keyring, {app, grant->grant(), grant->version()},
-                              grant->sealed_access(), {out.token.data(), out.token.capacity()});
-  if (!size || *size == 0) return false;
-  out.token.resize(*size);
+bool open_into(const TokenCache& cache, const CachedGrantPtr& grant, TokenSlot& out) {
+  const std::size_t size = cache.open_into(*grant, {out.token.data(), out.token.capacity()});
+  if (size == 0) return false;
+  out.token.resize(size);
   out.grant = grant->grant();
   out.user = grant->user();
   out.provider_user = grant->provider_user();
@@ -24,6 +22,19 @@ bool open_into(const Directory& directory, const AppId& app, const CachedGrantPt
   out.expires_at = grant->access_expires_at();
   out.source = grant;
   return true;
+}
+
+GrantToken answer_of(Grant grant, AccessToken token) {
+  GrantToken answer;
+  answer.ref = {std::move(grant.app), std::move(grant.id)};
+  answer.version = grant.version;
+  answer.user = std::move(grant.user);
+  answer.provider_user = std::move(grant.provider_user);
+  answer.vehicles = std::move(grant.vehicles);
+  answer.scope = std::move(grant.scope);
+  answer.token = std::move(token);
+  answer.expires_at = grant.access_expires_at;
+  return answer;
 }
 
 }  // namespace
@@ -55,7 +66,9 @@ bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGr
   } else if (cached->status() != GrantStatus::suspect || left <= Milliseconds(0)) {
     return false;
   }
-  if (!open_into(context_.directory, app, cached, out)) return false;
+  // Without its application's key a record is gone for good; so is what was made of it.
+  if (context_.directory.snapshot_of_this_thread().keyring->primary(app) == nullptr) return false;
+  if (!open_into(context_.cache, cached, out)) return false;
   const bool ahead = cached->status() == GrantStatus::active && left <= policy_.serving.ahead;
   if (ahead && cached->ask_refresh()) wants_refresh = cached;
   return true;
@@ -130,15 +143,7 @@ Task<Broker::Answer<GrantRecord>> Broker::load(GrantRef ref) {
 Broker::Answer<GrantToken> Broker::open(const GrantRecord& record, bool refreshed) const {
   auto token = context_.sealer.access_token(record);
   if (!token) return std::unexpected(failure(record.grant, TokenProblem::record_damaged, token.error().what));
-  GrantToken answer;
-  answer.ref = {record.grant.app, record.grant.id};
-  answer.version = record.grant.version;
-  answer.user = record.grant.user;
-  answer.provider_user = record.grant.provider_user;
-  answer.vehicles = record.grant.vehicles;
-  answer.scope = record.grant.scope;
-  answer.token = std::move(*token);
-  answer.expires_at = record.grant.access_expires_at;
+  GrantToken answer = answer_of(record.grant, std::move(*token));
   answer.refreshed = refreshed;
   return answer;
 }
@@ -233,7 +238,9 @@ Broker::Answer<GrantToken> Broker::from_memory(const AppId& app, Subject subject
   const bool alive = cached && (cached->status() == GrantStatus::active || cached->status() == GrantStatus::suspect) &&
                      cached->access_expires_at() > context_.clock.wall();
   if (!alive) return std::unexpected(TokenFailure{});
-  return open(cached->record(), false);
+  auto token = context_.cache.open(*cached);
+  if (!token) return std::unexpected(TokenFailure{});
+  return answer_of(cached->copy(), std::move(*token));
 }
 
 Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersion refused, std::string vehicle,

@@ -1,6 +1,6 @@
 #pragma once
-// CachedGrant: what is remembered of a grant, with its *sealed* access token, in one block of memory: a look-up among
-// a million of them is a wait for memory, and one block is one wait.
+// CachedGrant: what is remembered of a grant, with its access token as vault::KeptTokens keeps it, in one block of
+// memory: a look-up among a million of them is a wait for memory, and one block is one wait.
 
 #include <atomic>
 #include <cstdint>
@@ -19,9 +19,9 @@ using CachedGrantPtr = boost::intrusive_ptr<const CachedGrant>;
 /// Immutable but for a flag; any thread. Views are valid while a pointer to it is held.
 class CachedGrant final : public SlotSource {
  public:
-  [[nodiscard]] static CachedGrantPtr of(const GrantRecord& record);
-  /// As much of the record as is remembered: enough to open the access token and to say whose it is.
-  [[nodiscard]] GrantRecord record() const;
+  [[nodiscard]] static CachedGrantPtr of(const Grant& grant, ByteView kept_token);
+  /// As much of the grant as is remembered.
+  [[nodiscard]] Grant copy() const;
 
   [[nodiscard]] GrantVersion version() const { return version_; }
   [[nodiscard]] GrantStatus status() const { return status_; }
@@ -30,7 +30,8 @@ class CachedGrant final : public SlotSource {
   [[nodiscard]] std::string_view grant() const { return part(app_size_, grant_size_); }
   [[nodiscard]] std::string_view user() const { return part(app_size_ + grant_size_, user_size_); }
   [[nodiscard]] PackedTexts vehicles() const { return PackedTexts(part(vehicles_begin(), vehicles_size_)); }
-  [[nodiscard]] ByteView sealed_access() const { return as_bytes(part(sealed_begin(), sealed_size_)); }
+  /// Empty: the token did not open.
+  [[nodiscard]] ByteView kept_token() const { return as_bytes(part(kept_begin(), kept_size_)); }
   [[nodiscard]] std::string_view provider_user() const { return part(provider_user_begin(), provider_user_size_); }
   [[nodiscard]] std::string_view scope() const {
     return part(provider_user_begin() + provider_user_size_, scope_size_);
@@ -52,8 +53,7 @@ class CachedGrant final : public SlotSource {
   static constexpr std::size_t kLine = 64;
   static constexpr std::size_t kPrefetched = 6 * kLine;
 
-  static std::size_t text_size(const GrantRecord& record);
-  explicit CachedGrant(const GrantRecord& record);
+  CachedGrant(const Grant& grant, ByteView kept_token);
   struct Behind {
     std::size_t bytes;
   };
@@ -63,8 +63,8 @@ class CachedGrant final : public SlotSource {
   [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] std::string_view part(std::size_t begin, std::size_t size) const { return {bytes() + begin, size}; }
   [[nodiscard]] std::size_t vehicles_begin() const { return std::size_t{app_size_} + grant_size_ + user_size_; }
-  [[nodiscard]] std::size_t sealed_begin() const { return vehicles_begin() + vehicles_size_; }
-  [[nodiscard]] std::size_t provider_user_begin() const { return sealed_begin() + sealed_size_; }
+  [[nodiscard]] std::size_t kept_begin() const { return vehicles_begin() + vehicles_size_; }
+  [[nodiscard]] std::size_t provider_user_begin() const { return kept_begin() + kept_size_; }
 
   GrantStatus status_;
   mutable std::atomic<bool> refresh_asked_ = false;
@@ -73,7 +73,7 @@ class CachedGrant final : public SlotSource {
   std::uint16_t user_size_;
   std::uint16_t provider_user_size_;
   std::uint32_t vehicles_size_;
-  std::uint32_t sealed_size_;
+  std::uint32_t kept_size_;
   std::uint32_t scope_size_;
   GrantVersion version_;
   WallTime access_expires_at_;

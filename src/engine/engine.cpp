@@ -51,6 +51,14 @@ Task<T> on_engine(asio::any_io_executor executor, Task<T> task) {
   co_return result;
 }
 
+Secret fresh_key(Random& random) {
+  std::array<std::uint8_t, vault::KeptTokens::kKeySize> raw{};
+  random.fill(raw);
+  Secret key(as_text(raw));
+  wipe(raw.data(), raw.size());
+  return key;
+}
+
 }  // namespace
 
 struct Engine::Parts {
@@ -58,12 +66,13 @@ struct Engine::Parts {
         Directory::Profiles profiles)
       : executor(ex),
         clock(ports.clock),
-        cache(config.cache_entries),
         directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random,
                    ports.rotation, node.id, &ports.spool},
                   std::move(profiles)),
         store({ports.reader, ports.refreshes, ports.late_pairs}, directory),
         sealer(directory, ports.random),
+        kept(fresh_key(ports.random)),
+        cache(config.cache_entries, sealer, kept),
         grants({store, ports.writer, ports.clock, ports.random, directory, cache}, due_policy(config)),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
                 config.consent_ttl, config.timeout),
@@ -82,10 +91,11 @@ struct Engine::Parts {
 
   asio::any_io_executor executor;
   Clock& clock;
-  TokenCache cache;
   Directory directory;
   KeyAwareStore store;
   Sealer sealer;
+  vault::KeptTokens kept;
+  TokenCache cache;
   Grants grants;
   Consent consent;
   Refresher refresher;

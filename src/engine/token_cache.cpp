@@ -49,8 +49,19 @@ bool is_newer(const CachedGrant& known, const GrantRecord& record) {
 
 }  // namespace
 
-TokenCache::TokenCache(std::size_t max_entries)
-    : max_per_shard_(std::max<std::size_t>(16, max_entries * 2 / kShards)) {}
+TokenCache::TokenCache(std::size_t max_entries, const Sealer& sealer, const vault::KeptTokens& kept)
+    : max_per_shard_(std::max<std::size_t>(16, max_entries * 2 / kShards)), sealer_(sealer), kept_(kept) {}
+
+std::size_t TokenCache::open_into(const CachedGrant& grant, std::span<char> out) const {
+  if (grant.kept_token().empty()) return 0;
+  return kept_.open_into(grant.kept_token(), out).value_or(0);
+}
+
+/// A token that does not open is remembered without: whoever needs it is told why on the long way.
+CachedGrantPtr TokenCache::remember(const GrantRecord& record) const {
+  const Result<AccessToken> token = sealer_.access_token(record);
+  return CachedGrant::of(record.grant, token ? kept_.keep(*token) : Bytes());
+}
 
 CachedGrantPtr TokenCache::find(const AppId& app, Subject subject) const {
   return lookup(hash_of(app.view(), subject), [&](const CachedGrant& grant) {
@@ -70,7 +81,7 @@ void TokenCache::put(const GrantRecord& record, Subject subject) {
   const CachedGrantPtr known = find(ref);
   CachedGrantPtr cached = known;
   if (!known || known->version() <= record.grant.version) {
-    cached = CachedGrant::of(record);
+    cached = remember(record);
     if (known) update(record);
     insert(hash_of(ref.app.view(), 'g', ref.grant.view()), cached);
   }
@@ -82,7 +93,7 @@ void TokenCache::update(const GrantRecord& record) {
   const GrantRef ref{record.grant.app, record.grant.id};
   const CachedGrantPtr known = find(ref);
   if (!known || is_newer(*known, record)) return;
-  const CachedGrantPtr cached = CachedGrant::of(record);
+  const CachedGrantPtr cached = remember(record);
   for_each_key(*known, [&](std::uint64_t hash) { replace(hash, cached); });
 }
 

@@ -5,16 +5,24 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "engine/cached_grant.hpp"
+#include "engine/sealer.hpp"
+#include "vault/kept_token.hpp"
 
 namespace keyfob::engine {
 
 class TokenCache {
  public:
   /// `max_entries` bounds look-up keys (a grant has about one per way it was asked for, plus one).
-  explicit TokenCache(std::size_t max_entries);
+  /// Both outlive it. `sealer` opens what the store gave, `kept` seals it for memory.
+  TokenCache(std::size_t max_entries, const Sealer& sealer, const vault::KeptTokens& kept);
+
+  /// Any thread. Writes the token to the front of `out` and answers its size; 0 when it does not open. No allocation.
+  [[nodiscard]] std::size_t open_into(const CachedGrant& grant, std::span<char> out) const;
+  [[nodiscard]] Result<AccessToken> open(const CachedGrant& grant) const { return kept_.open(grant.kept_token()); }
 
   /// Any thread. The grant that this subject resolved to, while it is known.
   [[nodiscard]] CachedGrantPtr find(const AppId& app, Subject subject) const;
@@ -54,7 +62,11 @@ class TokenCache {
   void evict_one(Shard& shard) const;
   static void erase_at(Shard& shard, std::size_t at);
 
+  [[nodiscard]] CachedGrantPtr remember(const GrantRecord& record) const;
+
   std::size_t max_per_shard_;
+  const Sealer& sealer_;
+  const vault::KeptTokens& kept_;
   std::vector<Shard> shards_{kShards};
 };
 
