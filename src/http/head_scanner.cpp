@@ -1,42 +1,15 @@
 #include "http/head_scanner.hpp"
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
+#include "http/byte_scan.hpp"
 #include "http/char_class.hpp"
 
 namespace keyfob::http {
 namespace {
 
 constexpr std::uint64_t kMaxContentLength = std::uint64_t{1} << 53U;
-
-bool is_control(char c) {
-  const auto byte = static_cast<unsigned char>(c);
-  return (byte < 0x20 && c != '\t') || byte == 0x7f;
-}
-
-/// First control byte other than HTAB, or `end`.
-const char* find_control(const char* at, const char* end) {
-#if defined(__SSE2__)
-  const __m128i highest = _mm_set1_epi8(0x1f);
-  const __m128i del = _mm_set1_epi8(0x7f);
-  const __m128i tab = _mm_set1_epi8('\t');
-  for (; end - at >= 16; at += 16) {
-    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(block, highest), block);
-    const __m128i bad = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(block, tab), low), _mm_cmpeq_epi8(block, del));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(bad));
-    if (mask != 0) return at + std::countr_zero(mask);
-  }
-#endif
-  while (at != end && !is_control(*at)) ++at;
-  return at;
-}
 
 FieldId classify_short(std::string_view name) {
   switch (name.size()) {
@@ -313,6 +286,7 @@ bool HeadScan::fields() {
 bool HeadScan::field() {
   if (*at_ == ' ' || *at_ == '\t') return refuse(HeadFault::folded);
   const char* name = at_;
+  at_ = skip_plain_name(at_, end_);
   while (at_ != end_ && is_in(*at_, kTokenChar)) ++at_;
   if (at_ == end_) return false;
   if (*at_ != ':' || at_ == name) return refuse(*at_ == '\n' ? HeadFault::line_end : HeadFault::field_name);
