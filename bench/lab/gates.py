@@ -7,11 +7,10 @@ import subprocess
 import time
 
 from lab import load
-from lab.process import Bench, Trouble, find
-from lab.servers import Keyfob, start_upstream
+from lab.process import Bench, Trouble, Untraceable, find
+from lab.servers import PATH, Keyfob, start_upstream
 
-TOKEN_PATH = "/v1/token?vehicle=vehicle-0"
-CALLS = re.compile(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+(?:\d+\s+)?(\w+)$", re.M)
+PATHS = {"gateway": PATH, "token": "/v1/token?vehicle=vehicle-0"}
 ALLOCATORS = ("malloc", "calloc", "realloc", "posix_memalign", "aligned_alloc")
 
 
@@ -29,10 +28,12 @@ def system_calls(bench, keyfob, path, seconds=2):
     counts = bench.folder / "strace.txt"
     strace = subprocess.Popen([find("strace"), "-f", "-c", "-U", "calls,name", "-o", str(counts), "-p", str(server.process.pid)],
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    wait_until(lambda: traced(server.process.pid), "strace does not attach")
+    wait_until(lambda: strace.poll() is not None or traced(server.process.pid), "strace does not attach")
+    if strace.poll() is not None:
+        raise Untraceable(strace.communicate()[1].decode(errors="replace").strip())
     run = load.wrk(server, seconds)
     strace.terminate()
-    strace.wait(timeout=20)
+    strace.communicate(timeout=20)
     bench.stop(server.process)
     found = {name: int(calls) for calls, name in re.findall(r"^\s*(\d+)\s+(\w+)$", counts.read_text(), re.M) if name != "total"}
     if not found:
@@ -140,10 +141,10 @@ def counters(binary, requests=1000):
     found = {}
     with Bench() as bench:
         keyfob = daemon(bench, binary)
-        for name, path in (("gateway", "/v2.0/vehicles/vehicle-0"), ("token", TOKEN_PATH)):
+        for name, path in PATHS.items():
             found[name] = {"system_calls": system_calls(bench, keyfob, path)}
         callgrind = Callgrind(bench, keyfob)
-        for name, path in (("gateway", "/v2.0/vehicles/vehicle-0"), ("token", TOKEN_PATH)):
+        for name, path in PATHS.items():
             found[name]["callgrind"] = callgrind.measure(path, requests)
     return found
 

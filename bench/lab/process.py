@@ -16,6 +16,10 @@ class Trouble(Exception):
     """Something did not come up, or answered with errors."""
 
 
+class Untraceable(Trouble):
+    """The machine does not let a process be traced."""
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
