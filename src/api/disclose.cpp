@@ -12,18 +12,22 @@ namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
 
+bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
+
 /// A JSON string (RFC 8259 section 7). At most six times as long as `text`, plus two.
 void append_text(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      (out += '\\') += c;
-    } else if (byte < 0x20) {
+  while (!text.empty()) {
+    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, needs_escape) - text.begin());
+    out.append(text.substr(0, plain));
+    if (plain == text.size()) break;
+    const auto byte = static_cast<unsigned char>(text[plain]);
+    if (byte < 0x20) {
       ((out += "\\u00") += kHex[byte >> 4U]) += kHex[byte & 15U];
     } else {
-      out += c;
+      (out += '\\') += text[plain];
     }
+    text.remove_prefix(plain + 1);
   }
   out += '"';
 }
