@@ -100,10 +100,16 @@ PassageFacts GatewayConversation::facts() const {
   };
 }
 
+std::string_view GatewayConversation::why() const {
+  const bool unnamed = has_grant_ && passage_.problem() == GatewayProblem::user_required;
+  return unnamed ? "the grant's owner is not known by the provider's id: import it with provider_user, or connect again"
+                 : std::string_view();
+}
+
 void GatewayConversation::act(http::Exchange& exchange, Passage::Act next) {
   using Act = Passage::Act;
   switch (next) {
-    case Act::answer: return problem(exchange, passage_.problem());
+    case Act::answer: return problem(exchange, passage_.problem(), {.detail = std::string(why())});
     case Act::find_token: return find_token(exchange);
     case Act::wait_for_token: return wait_for_token(exchange, named_user_);
     case Act::wait_for_vehicle: return wait_for_token(exchange, {});

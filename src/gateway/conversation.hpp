@@ -56,6 +56,8 @@ class GatewayConversation final : public http::Conversation {
   void read_user_header(const http::RequestHead& head);
   [[nodiscard]] bool is_about_somebody() const;
   [[nodiscard]] PassageFacts facts() const;
+  /// What more there is to say about the passage's problem; empty: its usual words.
+  [[nodiscard]] std::string_view why() const;
   void act(http::Exchange& exchange, Passage::Act next);
   void find_token(http::Exchange& exchange);
   void token_answered(http::Exchange& exchange, TokenAnswered answer);

@@ -78,6 +78,15 @@ TEST_F(GatewayTest, holds_callers_to_their_permissions_users_and_routes) {
   EXPECT_EQ(seen(), 2U);
 }
 
+TEST_F(GatewayTest, says_when_it_is_the_provider_s_id_of_the_owner_that_is_missing) {
+  tokens_.vehicles["car1"].provider_user = "";
+  start();
+  const Message answer = ask("GET /v3/cars/car1");
+  expect_problem(answer, 400, "user_required");
+  EXPECT_THAT(answer.body, HasSubstr("provider_user"));
+  EXPECT_THAT(ask("GET /v2/cars").body, Not(HasSubstr("provider_user")));
+}
+
 TEST_F(GatewayTest, a_caller_kept_to_one_user_need_not_name_it) {
   Admission annas = caller_with({Permission::gateway});
   annas.users = {"anna"};
