@@ -241,6 +241,7 @@ Result<void> ComposedNode::load() {
 Result<void> ComposedNode::start() {
   auto started = engine_thread_.wait_for(engine_->start());
   if (!started) return started;
+  if (auto* notices = notices_of(*store_)) notices->on_change([this] { engine_->look_for_changes(); });
   running_ = true;
   auto follow = [this]() -> Task<void> {
     update_gate();

@@ -28,6 +28,7 @@ std::optional<Secret> take_from_environment(const std::string& name) {
 Result<std::unique_ptr<Store>> open_postgres(const config::StoreConfig& store, bool create) {
   PostgresOptions options;
   options.create = create;
+  options.listen_url = store.listen_url;
   options.own_backend = store.pooler == config::Pooler::none;
   options.readers = std::max(1U, store.connections / 2);
   options.writers = std::max(1U, store.connections - options.readers);
@@ -47,6 +48,8 @@ Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool
   options.create = create;
   return SqliteStore::open(path, std::move(options));
 }
+
+ChangeNotices* notices_of(Store& store) { return dynamic_cast<ChangeNotices*>(&store); }
 
 Result<std::unique_ptr<KeyProvider>> open_master_key(const std::string& reference) {
   return keys::open_master_key(reference, take_from_environment);

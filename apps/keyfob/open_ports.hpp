@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "ports/change_notices.hpp"
 #include "ports/key_provider.hpp"
 #include "ports/store.hpp"
 
@@ -12,6 +13,9 @@ namespace keyfob::node {
 
 /// [store]. `create`: make it when it is not there. The errors are those of the store.
 [[nodiscard]] Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create);
+
+/// The store's power to tell of changes at once; null when it has none.
+[[nodiscard]] ChangeNotices* notices_of(Store& store);
 
 /// The file behind a "sqlite:" URL; empty for other stores.
 [[nodiscard]] std::string sqlite_path(const config::StoreConfig& store);

@@ -43,8 +43,15 @@ Task<void> Background::change_loop() {
   while (!stopping_) {
     const Result<void> seen = co_await look_for_changes();
     if (!seen) parts_.broker.outage();
-    co_await context_.clock.sleep(std::max(Milliseconds(50), policy_.max_staleness / 3));
+    std::function<bool()> ready = [this] { return has_news_; };
+    co_await news_.wait(std::move(ready), context_.clock, std::max(Milliseconds(50), policy_.max_staleness / 3));
+    has_news_ = false;
   }
+}
+
+void Background::look_now() {
+  has_news_ = true;
+  news_.notify();
 }
 
 // --- what others changed ---
@@ -58,6 +65,7 @@ Task<Result<void>> Background::look_for_changes() {
   for (const ChangedGrant& changed : changes->grants) {
     context_.cache.forget(changed.ref);
     context_.cache.forget_subjects(changed.ref.app, changed.user, changed.vehicles);
+    parts_.refresher.changed_elsewhere(changed.ref);
   }
   directory_stale_ = directory_stale_ || (changes->directory && !cursor_.empty());
   if (directory_stale_) {

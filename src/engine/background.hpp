@@ -6,6 +6,7 @@
 #include "engine/consent.hpp"
 #include "engine/due_queue.hpp"
 #include "engine/revoker.hpp"
+#include "engine/wakeup.hpp"
 
 namespace keyfob::engine {
 
@@ -31,6 +32,7 @@ class Background : public std::enable_shared_from_this<Background> {
       : parts_(parts),
         context_(parts.refresher.context()),
         policy_(policy),
+        news_(context_.executor),
         due_(std::make_shared<DueQueue>(
             DueQueue::Parts{parts.refresher, parts.revoker, parts.consent, parts.directory, parts.due}, policy.due)) {}
 
@@ -40,6 +42,8 @@ class Background : public std::enable_shared_from_this<Background> {
   /// Starts the loops; they end soon after stop().
   void launch();
   void stop() { stopping_ = true; }
+  /// The store says that others changed something.
+  void look_now();
 
  private:
   Task<void> tick_loop();
@@ -56,6 +60,8 @@ class Background : public std::enable_shared_from_this<Background> {
   RefreshContext& context_;
   BackgroundPolicy policy_;
   std::string cursor_;
+  Wakeup news_;
+  bool has_news_ = false;
   std::shared_ptr<DueQueue> due_;
   bool directory_stale_ = false;  ///< others changed it, and it could not be read since
   bool stopping_ = false;

@@ -128,6 +128,10 @@ Task<Result<void>> Engine::start() {
   co_return Result<void>();
 }
 
+void Engine::look_for_changes() {
+  asio::post(parts_->executor, [background = parts_->background] { background->look_now(); });
+}
+
 Task<void> Engine::stop(Milliseconds patience) {
   parts_->background->stop();
   parts_->resealer->stop();

@@ -84,6 +84,8 @@ class Engine final : public TokenSource {
   /// Loads the directory, replays the spool, takes over the attempts of this node's dead incarnation, starts background
   /// work. No request may be served before it returns. A store that holds damaged records still starts.
   Task<Result<void>> start();
+  /// Any thread: others changed something in the store.
+  void look_for_changes();
   /// Background work ends, flights in progress are finished (at most `patience`).
   Task<void> stop(Milliseconds patience);
 

@@ -92,6 +92,10 @@ Task<Flight::Event> Flight::carry_out(RefreshAction action) {
   co_return refresh::TimerEnded{};
 }
 
+void Flight::look_again() {
+  if (machine_.phase() == RefreshPhase::waiting) mailbox_.nudge();
+}
+
 Task<Flight::Event> Flight::next_event(Milliseconds limit) {
   std::optional<Event> event = co_await mailbox_.next(context_.clock, limit);
   co_return event ? *event : Event(refresh::TimerEnded{});

@@ -19,6 +19,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   void launch();
   /// Empty: `patience` ended first.
   Task<std::optional<FlightResult>> wait(Milliseconds patience);
+  /// Another node has changed the grant: if this flight waits for that node's lease, it looks again at once.
+  void look_again();
   [[nodiscard]] GrantRef ref() const { return {record_.grant.app, record_.grant.id}; }
   /// Somebody joined for this reason.
   void promote(Purpose purpose) { owner_.gate(record_.grant.app).promote(ticket_, purpose); }

@@ -77,6 +77,10 @@ Task<std::optional<FlightResult>> Refresher::refresh(GrantRecord record, Purpose
 
 void Refresher::start(GrantRecord record, Purpose purpose) { ensure(std::move(record), purpose); }
 
+void Refresher::changed_elsewhere(const GrantRef& ref) {
+  if (const auto it = flights_.find(ref.grant); it != flights_.end()) it->second->look_again();
+}
+
 void Refresher::landed(const Flight& flight) {
   const auto it = flights_.find(flight.ref().grant);
   if (it != flights_.end() && it->second.get() == &flight) flights_.erase(it);

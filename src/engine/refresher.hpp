@@ -87,6 +87,8 @@ class Refresher {
   void reload_held();
 
   [[nodiscard]] ApplicationGate& gate(const AppId& app);
+  /// Another node has changed the grant.
+  void changed_elsewhere(const GrantRef& ref);
   [[nodiscard]] bool in_flight(const GrantRef& ref) const { return flights_.contains(ref.grant); }
   [[nodiscard]] std::size_t flights() const { return flights_.size() + lingering_; }
   [[nodiscard]] std::vector<AppId> suspended() const;

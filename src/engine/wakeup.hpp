@@ -35,11 +35,17 @@ class Mailbox {
     items_.push_back(std::move(item));
     wakeup_.notify();
   }
+  /// Ends the wait that goes on, if one does, as if its limit had passed.
+  void nudge() {
+    nudged_ = true;
+    wakeup_.notify();
+  }
   /// The next item, or nothing when `limit` has passed first.
   Task<std::optional<T>> next(Clock& clock, Milliseconds limit) {
-    std::function<bool()> ready = [this] { return !items_.empty(); };
+    nudged_ = false;
+    std::function<bool()> ready = [this] { return nudged_ || !items_.empty(); };
     const bool got = co_await wakeup_.wait(std::move(ready), clock, limit);
-    if (!got) co_return std::nullopt;
+    if (!got || items_.empty()) co_return std::nullopt;
     std::optional<T> item(std::move(items_.front()));
     items_.pop_front();
     co_return item;
@@ -47,6 +53,7 @@ class Mailbox {
 
  private:
   std::deque<T> items_;
+  bool nudged_ = false;
   Wakeup wakeup_;
 };
 

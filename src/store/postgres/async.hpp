@@ -21,6 +21,16 @@
 
 namespace keyfob::postgres {
 
+/// What to ask, and who is asked first about locks: calls with the same key come one after the other.
+struct Question {
+  std::string key{};
+  std::vector<Call> calls{};
+  bool news = false;  ///< other nodes have to learn of it
+};
+
+/// Whether a dialogue changes something that other nodes remember.
+enum class News : std::uint8_t { yes, no };
+
 /// Delivers an Answer, which is a Result<T>, to whoever awaits it.
 template <class Answer, class Handler>
 class AwaitedJob : public Job {
@@ -53,24 +63,27 @@ class AwaitedJob : public Job {
 template <class Answer, class Handler, class Decode>
 class StatementsJob final : public AwaitedJob<Answer, Handler> {
  public:
-  StatementsJob(Handler handler, std::string key, std::vector<Call> calls, Decode decode)
-      : AwaitedJob<Answer, Handler>(std::move(handler), std::move(key)),
-        calls_(std::move(calls)),
+  StatementsJob(Handler handler, Question question, Decode decode)
+      : AwaitedJob<Answer, Handler>(std::move(handler), std::move(question.key)),
+        calls_(std::move(question.calls)),
+        news_(question.news),
         decode_(std::move(decode)) {}
   [[nodiscard]] std::span<const Call> calls() const override { return calls_; }
   void answered(std::span<Rows> rows) override { this->answer_.emplace(decode_(rows)); }
   Outcome run(Session&) override { return {}; }
+  [[nodiscard]] bool is_news() const override { return news_; }
 
  private:
   std::vector<Call> calls_;
+  bool news_;
   Decode decode_;
 };
 
 template <class Answer, class Handler, class Body>
 class DialogueJob final : public AwaitedJob<Answer, Handler> {
  public:
-  DialogueJob(Handler handler, Body body)
-      : AwaitedJob<Answer, Handler>(std::move(handler), {}), body_(std::move(body)) {}
+  DialogueJob(Handler handler, Body body, News news)
+      : AwaitedJob<Answer, Handler>(std::move(handler), {}), body_(std::move(body)), news_(news) {}
   [[nodiscard]] std::span<const Call> calls() const override { return {}; }
   void answered(std::span<Rows>) override {}
   Outcome run(Session& session) override {
@@ -78,15 +91,11 @@ class DialogueJob final : public AwaitedJob<Answer, Handler> {
     this->answer_.emplace(body_(dialogue));
     return dialogue.end(this->answer_->has_value());
   }
+  [[nodiscard]] bool is_news() const override { return news_ == News::yes; }
 
  private:
   Body body_;
-};
-
-/// What to ask, and who is asked first about locks: calls with the same key come one after the other.
-struct Question {
-  std::string key;
-  std::vector<Call> calls;
+  News news_;
 };
 
 /// Answer is a Result<T>; decode is called as decode(std::span<Rows>), one Rows per call, perhaps more than once.
@@ -94,8 +103,7 @@ template <class Answer, class Decode>
 Task<Answer> ask(Lanes& lanes, Question question, Decode decode) {
   auto initiate = [&lanes](auto handler, Question asked, Decode reading) {
     using Made = StatementsJob<Answer, decltype(handler), Decode>;
-    lanes.push(
-        std::make_unique<Made>(std::move(handler), std::move(asked.key), std::move(asked.calls), std::move(reading)));
+    lanes.push(std::make_unique<Made>(std::move(handler), std::move(asked), std::move(reading)));
   };
   auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
       initiate, asio::use_awaitable, std::move(question), std::move(decode));
@@ -104,10 +112,10 @@ Task<Answer> ask(Lanes& lanes, Question question, Decode decode) {
 
 /// `body` is called as body(Dialogue&) and answers a Result<T>, perhaps more than once. An error rolls back.
 template <class Answer, class Body>
-Task<Answer> talk(Lanes& lanes, Body body) {
-  auto initiate = [&lanes](auto handler, Body work) {
+Task<Answer> talk(Lanes& lanes, Body body, News news = News::yes) {
+  auto initiate = [&lanes, news](auto handler, Body work) {
     using Made = DialogueJob<Answer, decltype(handler), Body>;
-    lanes.push(std::make_unique<Made>(std::move(handler), std::move(work)));
+    lanes.push(std::make_unique<Made>(std::move(handler), std::move(work), news));
   };
   auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
       initiate, asio::use_awaitable, std::move(body));

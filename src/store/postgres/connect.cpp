@@ -2,6 +2,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <vector>
@@ -55,6 +56,50 @@ void complete(Parameters& parameters, const Settings& settings) {
   if (settings.own_backend) parameters["options"] = session_settings(settings) + " " + parameters["options"];
 }
 
+std::vector<std::string> split(const std::string& list) {
+  std::vector<std::string> parts(1);
+  for (const char c : list) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+/// What differs between the hosts of the URL.
+struct Server {
+  Parameters own;
+};
+
+std::vector<Server> servers_of(const Parameters& parameters) {
+  std::vector<Server> servers(1);
+  for (const char* key : {"host", "hostaddr", "port"}) {
+    const auto found = parameters.find(key);
+    if (found == parameters.end()) continue;
+    const auto parts = split(found->second);
+    servers.resize(std::max(servers.size(), parts.size()));
+    for (std::size_t i = 0; i < servers.size(); ++i) servers[i].own[key] = parts[std::min(i, parts.size() - 1)];
+  }
+  return servers;
+}
+
+/// One host at a time: libpq goes on to the next one only when a host cannot be reached, not when something stands
+/// there that hangs up (a proxy, a pooler, a server that is ending).
+pg_conn* connect_to(Parameters parameters, const Server& server) {
+  for (const auto& [keyword, value] : server.own) parameters[keyword] = value;
+  std::vector<const char*> keywords;
+  std::vector<const char*> values;
+  for (const auto& [keyword, value] : parameters) {
+    keywords.push_back(keyword.c_str());
+    values.push_back(value.c_str());
+  }
+  keywords.push_back(nullptr);
+  values.push_back(nullptr);
+  return PQconnectdbParams(keywords.data(), values.data(), 0);
+}
+
 }  // namespace
 
 Result<void> check_url(const std::string& url) {
@@ -67,15 +112,18 @@ Result<pg_conn*> connect(const Settings& settings) {
   auto parameters = parameters_of(settings.url);
   if (!parameters) return fail(std::move(parameters.error()));
   complete(*parameters, settings);
-  std::vector<const char*> keywords;
-  std::vector<const char*> values;
-  for (const auto& [keyword, value] : *parameters) {
-    keywords.push_back(keyword.c_str());
-    values.push_back(value.c_str());
+  const auto servers = servers_of(*parameters);
+  const unsigned first = *settings.last_good;
+  pg_conn* connection = nullptr;
+  for (unsigned i = 0; i < servers.size(); ++i) {
+    const auto number = static_cast<unsigned>((first + i) % servers.size());
+    PQfinish(connection);
+    connection = connect_to(*parameters, servers[number]);
+    if (PQstatus(connection) != CONNECTION_OK) continue;
+    *settings.last_good = number;
+    break;
   }
-  keywords.push_back(nullptr);
-  values.push_back(nullptr);
-  return PQconnectdbParams(keywords.data(), values.data(), 0);
+  return connection;
 }
 
 }  // namespace keyfob::postgres

@@ -33,6 +33,10 @@ void deliver(Jobs& jobs, Outcome& outcome) {
   }
 }
 
+bool any_news(const Jobs& jobs) {
+  return std::ranges::any_of(jobs, [](const auto& job) { return job->is_news(); });
+}
+
 void fail_all(Jobs& jobs, const Error& error) {
   for (auto& job : jobs) job->finish(error);
 }
@@ -183,6 +187,7 @@ void Lanes::Lane::run_together(Jobs jobs) {
   const auto calls = calls_of(jobs);
   auto outcome = persistently([&](Session& session) { return session.run(calls); });
   if (outcome.kind == Outcome::Kind::done) {
+    if (lanes_.options_.news && any_news(jobs)) lanes_.options_.news();
     deliver(jobs, outcome);
   } else if (outcome.kind == Outcome::Kind::refused && jobs.size() > 1) {
     for (auto& job : jobs) {
@@ -199,11 +204,12 @@ void Lanes::Lane::run_dialogue(std::unique_ptr<Job> job) {
   const auto outcome = persistently([&](Session& session) { return job->run(session); });
   std::optional<Error> failure;
   if (outcome.kind != Outcome::Kind::done) failure = outcome.error;
+  if (!failure && lanes_.options_.news && job->is_news()) lanes_.options_.news();
   job->finish(std::move(failure));
 }
 
 Lanes::Lanes(Settings settings, LaneOptions options, std::unique_ptr<Session> first)
-    : settings_(std::move(settings)), options_(options) {
+    : settings_(std::move(settings)), options_(std::move(options)) {
   for (unsigned i = 0; i < std::max(options_.lanes, 1U); ++i) {
     auto body = [this, session = std::move(first)]() mutable { Lane(*this, std::move(session)).work(); };
     threads_.emplace_back(std::move(body));

@@ -38,6 +38,8 @@ class Job {
   virtual void finish(std::optional<Error> failure) = 0;
   /// What it locks first.
   [[nodiscard]] virtual std::string_view key() const = 0;
+  /// Once it is committed, other nodes have something to learn.
+  [[nodiscard]] virtual bool is_news() const = 0;
 };
 using Jobs = std::vector<std::unique_ptr<Job>>;
 
@@ -64,7 +66,8 @@ class JobQueue {
 
 struct LaneOptions {
   unsigned lanes = 2;
-  bool only_reads = false;  ///< running a job twice does no harm, so a lost answer is no unknown outcome
+  bool only_reads = false;       ///< running a job twice does no harm, so a lost answer is no unknown outcome
+  std::function<void()> news{};  ///< called on a lane's thread after a commit with something for other nodes in it
 };
 
 /// Destruction finishes what was pushed.

@@ -1,51 +1,21 @@
 #include "store/postgres/postgres_store.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <random>
 #include <utility>
 
 #include "base/text_list.hpp"
-#include "store/postgres/audit_statements.hpp"
-#include "store/postgres/change_feed.hpp"
 #include "store/postgres/connect.hpp"
-#include "store/postgres/directory_dialogues.hpp"
 #include "store/postgres/grant_row.hpp"
-#include "store/postgres/grant_statements.hpp"
-#include "store/postgres/key_dialogues.hpp"
+#include "store/postgres/machinery.hpp"
 #include "store/postgres/schema.hpp"
 
 namespace keyfob {
 
 namespace pg = postgres;
-using pg::Dialogue;
 using pg::Rows;
 
 using RowSpan = std::span<Rows>;
 using MaybeGrant = std::optional<GrantRecord>;
-
-struct PostgresStore::Machinery {
-  Machinery(const pg::Settings& settings, const PostgresOptions& options, std::unique_ptr<pg::Session> first)
-      : writer_id(some_number()),
-        changes(writer_id),
-        readers(settings, {options.readers, true}, nullptr),
-        writers(settings, {options.writers, false}, std::move(first)) {}
-
-  /// Tells this process's writes from those of others; nothing depends on it being unpredictable.
-  static pg::WriterId some_number() {
-    std::random_device device;
-    return static_cast<pg::WriterId>((static_cast<std::uint64_t>(device()) << 31U) ^ device());
-  }
-
-  /// True once a minute: somebody should forget what is too old.
-  bool is_new_minute(std::int64_t minute) { return last_minute.exchange(minute) != minute; }
-
-  pg::WriterId writer_id;
-  pg::ChangeTracker changes;
-  std::atomic<std::int64_t> last_minute = 0;
-  pg::Lanes readers;
-  pg::Lanes writers;
-};
 
 namespace {
 
@@ -129,9 +99,12 @@ Result<std::unique_ptr<PostgresStore>> PostgresStore::open(const std::string& ur
     const auto empty = options.create ? pg::NoTables::make_them : pg::NoTables::is_wrong;
     if (auto migrated = pg::migrate(**session, empty); !migrated) return fail(std::move(migrated.error()));
   }
-  auto first = pg::Session::open(settings);
-  if (!first) return fail(std::move(first.error()));
-  auto machinery = std::make_unique<Machinery>(settings, options, std::move(*first));
+  // One connection for each kind of work before anything takes more, however few there may be.
+  auto reading = pg::Session::open(settings);
+  if (!reading) return fail(std::move(reading.error()));
+  auto writing = pg::Session::open(settings);
+  if (!writing) return fail(std::move(writing.error()));
+  auto machinery = std::make_unique<Machinery>(settings, options, std::move(*reading), std::move(*writing));
   return std::unique_ptr<PostgresStore>(new PostgresStore(std::move(machinery)));
 }
 
@@ -224,6 +197,7 @@ Task<Result<BeginOutcome>> PostgresStore::begin(BeginRequest request) {
 
 Task<Result<CommitOutcome>> PostgresStore::commit(CommitRequest request) {
   auto question = pg::commit_question(request, machinery_->writer_id);
+  question.news = true;
   const auto minute = pg::minute_of(request.rotated_at);
   if (machinery_->is_new_minute(minute)) {
     question.calls.push_back(pg::forget_counts(request.pair.app, minute - kMinutesKept));
@@ -240,6 +214,7 @@ Task<Result<CommitOutcome>> PostgresStore::commit(CommitRequest request) {
 Task<Result<UpdateOutcome>> PostgresStore::update(GrantRef ref, GrantVersion at, GrantChange change, WallTime now) {
   const pg::UpdateRequest request{ref, at, std::move(change), now};
   auto question = pg::update_question(request, machinery_->writer_id);
+  question.news = true;
   auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), maybe_grant);
   if (!stored) co_return fail(std::move(stored.error()));
   if (*stored) co_return Updated{std::move(**stored)};
@@ -253,6 +228,7 @@ Task<Result<UpdateOutcome>> PostgresStore::update(GrantRef ref, GrantVersion at,
 Task<Result<std::vector<Result<void>>>> PostgresStore::put(std::vector<PutRequest> requests) {
   using Answers = Result<std::vector<Result<void>>>;
   pg::Question question;
+  question.news = true;
   for (const auto& request : requests) {
     if (complete(request)) question.calls.push_back(pg::put_call(request, machinery_->writer_id));
   }
@@ -273,6 +249,7 @@ Task<Result<std::vector<Result<void>>>> PostgresStore::put(std::vector<PutReques
 
 Task<Result<void>> PostgresStore::remove(GrantRef ref) {
   auto question = pg::remove_question(ref, machinery_->writer_id);
+  question.news = true;
   auto read = [ref](RowSpan rows) -> Result<void> {
     if (rows[0].next()) return {};
     return no_such_grant(ref);
@@ -336,6 +313,7 @@ Task<Result<RefreshHealth>> PostgresStore::health(GrantRef asking, WallTime sinc
 
 Task<Result<std::size_t>> PostgresStore::reopen_refused(AppId app, WallTime since, WallTime due_at) {
   auto question = pg::reopen_question(app, since, due_at, machinery_->writer_id);
+  question.news = true;
   auto read = [](RowSpan rows) -> Result<std::size_t> { return rows[0].touched(); };
   return pg::ask<Result<std::size_t>>(machinery_->writers, std::move(question), std::move(read));
 }
@@ -349,141 +327,6 @@ Task<Result<Changes>> PostgresStore::changes_since(std::string cursor) {
   return pg::ask<Result<Changes>>(machinery_->readers, std::move(question), std::move(read));
 }
 
-// --- directory ---
-
-Task<Result<std::vector<ApplicationRecord>>> PostgresStore::applications() {
-  auto body = [](Dialogue& d) { return pg::applications(d); };
-  return pg::talk<Result<std::vector<ApplicationRecord>>>(machinery_->readers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::put_application(ApplicationRecord record) {
-  auto body = [record = std::move(record)](Dialogue& d) { return pg::put_application(d, record); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::remove_application(AppId app) {
-  auto body = [app = std::move(app)](Dialogue& d) { return pg::remove_application(d, app); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<std::vector<CallerRecord>>> PostgresStore::callers() {
-  auto body = [](Dialogue& d) { return pg::callers(d); };
-  return pg::talk<Result<std::vector<CallerRecord>>>(machinery_->readers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::put_caller(CallerRecord record) {
-  auto body = [record = std::move(record)](Dialogue& d) { return pg::put_caller(d, record); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<std::vector<WrappedDataKey>>> PostgresStore::data_keys() {
-  auto body = [](Dialogue& d) { return pg::data_keys(d); };
-  return pg::talk<Result<std::vector<WrappedDataKey>>>(machinery_->readers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::put_data_keys(std::vector<WrappedDataKey> keys) {
-  auto body = [keys = std::move(keys)](Dialogue& d) { return pg::put_data_keys(d, keys); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::put_consent(ConsentState state) {
-  auto body = [state = std::move(state)](Dialogue& d) { return pg::put_consent(d, state); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<ConsentState>> PostgresStore::take_consent(Bytes state_hash, WallTime now) {
-  auto body = [state_hash = std::move(state_hash), now](Dialogue& d) { return pg::take_consent(d, state_hash, now); };
-  return pg::talk<Result<ConsentState>>(machinery_->writers, std::move(body));
-}
-
-// --- key rotation ---
-
-Task<Result<std::size_t>> PostgresStore::reseal(std::vector<ResealedGrant> grants) {
-  auto question = pg::reseal_question(grants);
-  if (question.calls.empty()) co_return std::size_t(0);
-  auto read = [](RowSpan rows) -> Result<std::size_t> {
-    std::size_t took = 0;
-    for (const auto& answer : rows) took += answer.touched();
-    return took;
-  };
-  auto took = co_await pg::ask<Result<std::size_t>>(machinery_->writers, std::move(question), std::move(read));
-  co_return took;
-}
-
-Task<Result<std::vector<KeptPair>>> PostgresStore::late_under(DataKeyRef key, std::size_t limit) {
-  auto question = pg::late_under_question(key, limit);
-  auto read = [app = key.app](RowSpan rows) -> Result<std::vector<KeptPair>> {
-    return pg::read_late_under(rows[0], app);
-  };
-  return pg::ask<Result<std::vector<KeptPair>>>(machinery_->readers, std::move(question), std::move(read));
-}
-
-Task<Result<bool>> PostgresStore::replace_late(KeptPair old, KeptPair fresh) {
-  auto question = pg::replace_late_question(old, fresh);
-  auto read = [](RowSpan rows) -> Result<bool> { return rows[0].touched() > 0; };
-  return pg::ask<Result<bool>>(machinery_->writers, std::move(question), std::move(read));
-}
-
-Task<Result<bool>> PostgresStore::consents_under(AppId app, Bytes header, WallTime now) {
-  auto question = pg::consents_under_question(app, header, now);
-  auto read = [](RowSpan rows) -> Result<bool> { return rows[0].next(); };
-  return pg::ask<Result<bool>>(machinery_->readers, std::move(question), std::move(read));
-}
-
-Task<Result<void>> PostgresStore::change_data_keys(AppId app, std::vector<WrappedDataKey> before,
-                                                   std::vector<WrappedDataKey> after) {
-  pg::KeyChange change{std::move(app), std::move(before), std::move(after)};
-  auto body = [change = std::move(change)](Dialogue& d) { return pg::change_data_keys(d, change); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::retire_data_key(DataKeyRef key) {
-  auto body = [key = std::move(key)](Dialogue& d) { return pg::retire_data_key(d, key); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<void>> PostgresStore::hold_data_keys(NodeId node, std::vector<DataKeyRef> keys, WallTime now) {
-  auto body = [node = std::move(node), keys = std::move(keys), now](Dialogue& d) {
-    return pg::hold_data_keys(d, node, keys, now);
-  };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<std::vector<DataKeyHolder>>> PostgresStore::data_key_holders() {
-  auto body = [](Dialogue& d) { return pg::data_key_holders(d); };
-  return pg::talk<Result<std::vector<DataKeyHolder>>>(machinery_->readers, std::move(body));
-}
-
-// --- audit ---
-
-Task<Result<void>> PostgresStore::append(std::vector<AuditRecord> records) {
-  auto body = [records = std::move(records)](Dialogue& d) { return pg::append_audit(d, records); };
-  return pg::talk<Result<void>>(machinery_->writers, std::move(body));
-}
-
-Task<Result<AuditPage>> PostgresStore::find_audit(AuditQuery query) {
-  auto question = pg::audit_page_question(query);
-  if (!question) co_return fail(std::move(question.error()));
-  auto read = [limit = query.limit](RowSpan rows) -> Result<AuditPage> { return pg::read_audit_page(rows[0], limit); };
-  auto page = co_await pg::ask<Result<AuditPage>>(machinery_->readers, std::move(*question), std::move(read));
-  co_return page;
-}
-
-Task<Result<std::vector<AuditRecord>>> PostgresStore::chain(NodeId node, std::uint64_t after, std::size_t limit) {
-  auto question = pg::audit_chain_question(node, after, limit);
-  auto read = [](RowSpan rows) -> Result<std::vector<AuditRecord>> { return pg::read_audit(rows[0]); };
-  return pg::ask<Result<std::vector<AuditRecord>>>(machinery_->readers, std::move(question), std::move(read));
-}
-
-Task<Result<std::vector<AuditHead>>> PostgresStore::heads() {
-  auto question = pg::audit_heads_question();
-  auto read = [](RowSpan rows) -> Result<std::vector<AuditHead>> { return pg::read_audit_heads(rows[0]); };
-  return pg::ask<Result<std::vector<AuditHead>>>(machinery_->readers, std::move(question), std::move(read));
-}
-
-Task<Result<void>> PostgresStore::prune(NodeId node, std::uint64_t through) {
-  auto question = pg::prune_audit_question(node, through);
-  return pg::ask<Result<void>>(machinery_->writers, std::move(question), nothing);
-}
+void PostgresStore::on_change(std::function<void()> wake) { machinery_->bell.on_ring(std::move(wake)); }
 
 }  // namespace keyfob

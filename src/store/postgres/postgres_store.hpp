@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/change_notices.hpp"
 #include "ports/store.hpp"
 
 namespace keyfob {
@@ -28,12 +29,13 @@ struct PostgresOptions {
   unsigned writers = 2;  ///< connections for writes
   /// False behind PgBouncer in transaction mode: no named statements, no session settings.
   bool own_backend = true;
-  Milliseconds answer_timeout = seconds(8);     ///< then a connection is given up
+  std::string listen_url{};                  ///< where notifications are heard: not a pooler's. Empty: the store's own
+  Milliseconds answer_timeout = seconds(8);  ///< then a connection is given up
   Milliseconds statement_timeout = seconds(6);  ///< the server's own limit, where own_backend lets us set it
   Milliseconds lock_timeout = seconds(3);
 };
 
-class PostgresStore final : public Store {
+class PostgresStore final : public Store, public ChangeNotices {
  public:
   /// `url`: what libpq takes ("postgresql://user@host1,host2/db?sslmode=verify-full"). Connects, and migrates when the
   /// schema is older. unavailable (nobody there, only standbys), unauthenticated, forbidden, not_found (no database, no
@@ -66,6 +68,7 @@ class PostgresStore final : public Store {
   Task<Result<std::size_t>> reopen_refused(AppId app, WallTime since, WallTime due_at) override;
 
   Task<Result<Changes>> changes_since(std::string cursor) override;
+  void on_change(std::function<void()> wake) override;
 
   Task<Result<std::vector<ApplicationRecord>>> applications() override;
   Task<Result<void>> put_application(ApplicationRecord record) override;

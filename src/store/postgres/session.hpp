@@ -4,6 +4,7 @@
 //
 // Blocks its thread, never longer than Settings::answer_timeout. No call throws.
 
+#include <atomic>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,6 +28,8 @@ struct Settings {
   Milliseconds answer_timeout = seconds(8);     ///< then the connection is given up and the outcome is unknown
   Milliseconds statement_timeout = seconds(6);  ///< the server's own limit; shorter, so that outcomes stay known
   Milliseconds lock_timeout = seconds(3);
+  /// The host of the URL that was the primary last; all connections of a store try it first.
+  std::shared_ptr<std::atomic<unsigned>> last_good = std::make_shared<std::atomic<unsigned>>(0);
 };
 
 /// What became of a batch.
