@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import pathlib
 import re
+import unittest
 import sys
 
 import harness
@@ -19,6 +20,19 @@ def rows(page, heading=None):
         text = text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     lines = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"\|[-| ]+\|$", line)]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+class Scaling(unittest.TestCase):
+    def test_every_statement_of_the_postgresql_store_is_listed_with_its_portability(self):
+        listed, folder = set(), None
+        for line in (ROOT / "docs" / "scaling.md").read_text().splitlines():
+            for name in re.findall(r"`([a-z_]*\.?k[A-Z]\w+)`", line) if line.startswith("| `") else ():
+                if "." in name:
+                    folder, name = name.split(".")
+                listed.add((folder, name))
+        present = {(file.stem, name) for file in (ROOT / "src" / "store" / "postgres").glob("*.cpp")
+                   for name in re.findall(r"constexpr (?:char|const char\*) (k\w+)\[\]", file.read_text())}
+        self.assertEqual(listed, present)
 
 
 class Configuration(harness.Case):

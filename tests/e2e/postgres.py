@@ -148,15 +148,23 @@ class PgBouncer:
         self.home = owned(pathlib.Path(tempfile.mkdtemp(prefix="pgbouncer-", dir=root)))
         self.port = free_port()
         (self.home / "users").write_text('"keyfob" ""\n')
+        self.process = None
+        self.configure(server)
+        for name in ("users", "ini"):
+            owned(self.home / name)
+        self.start()
+
+    def configure(self, server):
         (self.home / "ini").write_text(
             f"[databases]\n* = host=127.0.0.1 port={server.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
             f"listen_port = {self.port}\nunix_socket_dir =\nauth_type = trust\nauth_file = {self.home}/users\n"
             f"pool_mode = transaction\nmax_client_conn = 200\ndefault_pool_size = 8\nlogfile = {self.home}/log\n"
             "server_login_retry = 1\n")
-        for name in ("users", "ini"):
-            owned(self.home / name)
-        self.process = None
-        self.start()
+
+    def point_at(self, server):
+        """What an operator's failover does to a pooler."""
+        self.configure(server)
+        self.process.send_signal(signal.SIGHUP)
 
     def start(self):
         program = shutil.which("pgbouncer", path=os.environ.get("PATH", "") + ":/usr/sbin")
@@ -181,6 +189,12 @@ def accepts(port):
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+def shut(*ends):
+    for end in ends:
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 class Proxy:
@@ -213,26 +227,24 @@ class Proxy:
         self.pairs.append((near, far))
         threading.Thread(target=self.pump, args=(near, far), daemon=True).start()
         self.pump(far, near)
+        for end in (near, far):
+            end.close()
 
     def pump(self, source, sink):
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
                 self.open.wait()
                 sink.sendall(piece)
-        for end in (source, sink):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        shut(source, sink)
 
     def cut(self):
         self.open.clear()
 
     def mend(self):
         """What was on its way when it was cut is lost with its connections."""
-        for pair in self.pairs:
-            for end in pair:
-                with contextlib.suppress(OSError):
-                    end.shutdown(socket.SHUT_RDWR)
-        self.pairs.clear()
+        pairs, self.pairs = self.pairs, []
+        for pair in pairs:
+            shut(*pair)
         self.open.set()
 
     def close(self):

@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import time
 
@@ -112,6 +113,22 @@ class ManyNodes(OnPostgres):
             eventually(lambda n=node: self.seen_by(n, "user=ann").code == "revoked", "the revoke is known", patience=5)
         self.assertLess(time.monotonic() - done, 2.0)
 
+    def test_a_rotation_is_known_everywhere_at_once(self):
+        pair = self.world.import_grant("ann")
+        for node in self.all:
+            self.assertEqual(self.seen_by(node, "user=ann").status, 200)
+        slowest = 0.0
+        for turn in range(5):
+            answer = self.all[turn % 3].api("POST", f"/v1/grants/{pair['grant']}/refresh")
+            self.assertEqual(answer.status, 200, answer)
+            done = time.monotonic()
+            token = self.seen_by(self.all[turn % 3], "user=ann").json["access_token"]
+            for node in self.all:
+                eventually(lambda n=node: self.seen_by(n, "user=ann").json["access_token"] == token, "the new token")
+            slowest = max(slowest, time.monotonic() - done)
+        print(f"\n  all nodes knew of a rotation within {slowest * 1000:.0f} ms", flush=True)
+        self.assertLess(slowest, 0.5, "that was polling, not a notification")
+
     def test_a_caller_made_on_one_node_is_known_on_all_and_disabled_on_all(self):
         self.world.import_grant("ann")
         key = self.world.add_caller("late", "token:read")
@@ -120,6 +137,141 @@ class ManyNodes(OnPostgres):
         self.all[1].cli_ok("caller", "disable", "late")
         for node in self.all:
             eventually(lambda n=node: self.seen_by(n, "user=ann", key).status == 401, "it is disabled", patience=5)
+
+
+class WithoutNotifications(ManyNodes):
+    """The same by polling alone: nobody can be listened to."""
+
+    config = ManyNodes.config | {("store", "listen_url"): '"postgresql://keyfob@127.0.0.1:1/nowhere"'}
+    test_a_rotation_is_known_everywhere_at_once = None
+
+
+class BehindPgBouncer(OnPostgres):
+    """Transaction mode: every transaction may get another backend."""
+
+    nodes = 2
+
+    def setUp(self):
+        super().setUp()
+        self.bouncer = postgres.PgBouncer(self.root, self.server)
+        self.addCleanup(self.bouncer.stop)
+        for node in self.all:
+            node.configure("store", "url", f'"{self.bouncer.url()}"')
+            node.configure("store", "pooler", '"transaction"')
+            node.configure("store", "listen_url", f'"{self.server.url()}"')
+            node.restart()
+
+    def test_the_whole_job_through_the_pooler(self):
+        users = [f"user-{i}" for i in range(6)]
+        for user in users:
+            self.world.import_grant(user, expires_in=0)
+        callers = [(node, user) for user in users for node in self.all for _ in range(4)]
+        answers = together(len(callers), lambda i: self.seen_by(callers[i][0], f"user={callers[i][1]}"))
+        self.assertEqual({a.status for a in answers}, {200}, [a for a in answers if a.status != 200][:3])
+        self.assertEqual(self.sim.rotations(), len(users))
+        self.bouncer.restart()
+        grant = self.world.api("GET", "/v1/grants?user=user-0").json["grants"][0]["id"]
+        eventually(lambda: self.world.api("POST", f"/v1/grants/{grant}/refresh").status == 200, "it goes on")
+        self.world.cli_ok("grant", "list")
+
+    def test_named_statements_through_the_pooler_are_explained(self):
+        self.world.daemon.stop()
+        self.world.configure("store", "pooler", '"none"')
+        done = self.world.cli("app", "list")
+        self.assertNotEqual(done.code, 0)
+        self.assertIn('pooler = "transaction"', done.err)
+
+
+class Tls(OnPostgres):
+    """sslmode=verify-full: only the server that the named authority vouches for, by its name."""
+
+    def setUp(self):
+        super().setUp()
+        self.world.daemon.stop()
+
+    def openssl(self, *arguments):
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, cwd=self.root)
+
+    def authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                     "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+        return self.root / f"{name}.pem"
+
+    def serve_tls(self, host):
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={host}",
+                     "-addext", f"subjectAltName=DNS:{host}", "-keyout", "server.key", "-out", "server.csr")
+        self.openssl("x509", "-req", "-in", "server.csr", "-CA", "ours.pem", "-CAkey", "ours.key", "-days", "2",
+                     "-copy_extensions", "copy", "-out", "server.pem")
+        for name in ("server.key", "server.pem"):
+            target = self.server.data / name
+            target.write_bytes((self.root / name).read_bytes())
+            postgres.owned(target)
+            target.chmod(0o600)
+        self.server.add_settings("ssl = on", "ssl_cert_file = 'server.pem'", "ssl_key_file = 'server.key'")
+        self.server.stop()
+        self.server.start()
+
+    def outcome(self, host, authority):
+        url = f"postgresql://keyfob@{host}:{self.server.port}/postgres?sslmode=verify-full&sslrootcert={authority}"
+        self.world.configure("store", "url", f'"{url}"')
+        return self.world.cli("app", "list")
+
+    def test_only_the_right_server_is_talked_to(self):
+        ours, other = self.authority("ours"), self.authority("other")
+        self.assertNotEqual(self.outcome("localhost", ours).code, 0, "no TLS at all")
+        self.serve_tls("localhost")
+        self.assertEqual(self.outcome("localhost", ours).code, 0)
+        self.assertNotEqual(self.outcome("localhost", other).code, 0, "another authority")
+        self.assertNotEqual(self.outcome("127.0.0.1", ours).code, 0, "another name")
+
+
+class Outage(OnPostgres):
+    """[cache] on_store_outage, both ways: what is served for how long, and that nothing revoked comes back."""
+
+    nodes = 2
+
+    def setUp(self):
+        super().setUp()
+        self.cut_off = self.all[1]
+        self.proxy = postgres.Proxy(self.server.port)
+        self.addCleanup(self.proxy.close)
+        self.cut_off.configure("store", "url", f'"postgresql://keyfob@127.0.0.1:{self.proxy.port}/postgres?connect_timeout=2"')
+        self.pairs = {user: self.world.import_grant(user, expires_in=expires)
+                      for user, expires in (("ann", 7200), ("bob", 7200), ("eve", 70))}
+
+    def cut(self, policy):
+        self.cut_off.configure("cache", "on_store_outage", f'"{policy}"')
+        self.cut_off.restart()
+        for user in self.pairs:
+            eventually(lambda u=user: self.seen_by(self.cut_off, f"user={u}").status == 200, f"{user} is served")
+        self.proxy.cut()
+        self.assert_answer(self.world.api("DELETE", f"/v1/grants/{self.pairs['bob']['grant']}"), 204)
+
+    def mended(self):
+        self.proxy.mend()
+        eventually(lambda: self.seen_by(self.cut_off, "user=bob").code == "revoked", "the revoke is known", patience=15)
+        eventually(lambda: self.seen_by(self.cut_off, "user=ann").status == 200, "ann is served")
+        for _ in range(20):
+            self.assertEqual(self.seen_by(self.cut_off, "user=bob").code, "revoked", "it stays so")
+
+    def test_serve_goes_on_with_what_is_in_memory_and_with_nothing_else(self):
+        self.cut("serve")
+        end = time.monotonic() + 6
+        while time.monotonic() < end:
+            self.assertEqual(self.seen_by(self.cut_off, "user=ann").status, 200)
+        self.assertEqual(self.seen_by(self.cut_off, "user=nobody").status, 503)
+        self.mended()
+
+    def test_refuse_hands_out_nothing_that_could_not_be_checked(self):
+        self.cut("refuse")
+        begin = time.monotonic()
+        eventually(lambda: self.seen_by(self.cut_off, "user=bob").status == 503, "refused", patience=15)
+        print(f"\n  refused {time.monotonic() - begin:.1f} s after the cut", flush=True)
+        for _ in range(10):
+            for user in ("ann", "bob"):
+                answer = self.seen_by(self.cut_off, f"user={user}")
+                self.assertEqual(answer.status, 503, answer)
+        self.mended()
 
 
 if __name__ == "__main__":
