@@ -8,7 +8,7 @@ build=(build-essential cmake ninja-build pkg-config ccache mold git
        libssl-dev libsqlite3-dev sqlite3 libpq-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev
        prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libhttp-parser-dev
        libp11-kit-dev python3 curl openssl ca-certificates)
-rest=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev postgresql pgbouncer haproxy wrk strace valgrind spin softhsm2 opensc
+rest=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev postgresql pgbouncer haproxy wrk strace valgrind spin faketime softhsm2 opensc
       gdb)
 # Commands that may well come from elsewhere than Debian (NodeSource, nginx.org): wanted only when the command is missing.
 commands=(node:nodejs npm:npm nginx:nginx-light)

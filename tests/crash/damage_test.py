@@ -120,8 +120,7 @@ class Spool(unittest.TestCase):
 
     def rot(self):
         data = bytearray(self.file.read_bytes())
-        cells = [i for i in range((len(data) - HEADER) // CELL)
-                 if data[HEADER + i * CELL:HEADER + i * CELL + 8] == b"KFcell1\n"]
+        cells = self.fleet.spooled()
         self.assertEqual(len(cells), 6)
         self.at = HEADER + cells[2] * CELL
         data[self.at + 60] ^= 1

@@ -65,6 +65,7 @@ class Full(Disk):
             self.fleet.hold()
             steps.fill_disk(self.fleet)
             self.served_from_the_spool()
+            self.assertEqual(len(self.fleet.spooled()), GRANTS)
             self.fleet.kill()
             self.fleet.serve()
             self.well_again()

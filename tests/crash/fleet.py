@@ -7,6 +7,7 @@ and every use of a refresh token outside its window counts in the simulator's st
 
 import contextlib
 import hashlib
+import os
 import pathlib
 import random
 import signal
@@ -33,14 +34,15 @@ def digest(token):
 
 
 class Fleet:
-    """`size` grants on one Keyfob. `kills` counts what it survived; `slowest` is the longest recovery, in seconds."""
+    """`size` grants on one Keyfob. `kills` counts what it survived, `in_spool` the pairs that were only in the spool then;
+    `slowest` is the longest recovery, in seconds."""
 
     def __init__(self, size, seed, strict=False, clock="manual"):
         self.clock = clock
         rotation = ("--rotation", "strict") if strict else ("--reuse-window", str(WINDOW))
         config = TIMING | (STRICT if strict else {})
         self.chance = random.Random(seed)
-        self.kills, self.slowest, self.refreshed, self.waiting = 0, 0.0, 0, []
+        self.kills, self.slowest, self.in_spool, self.waiting = 0, 0.0, 0, []
         self.world = harness.World(config, ("--clock", clock, "--seed", str(seed), *rotation))
         self.sim = self.world.sim
         self.strict = strict
@@ -97,6 +99,14 @@ class Fleet:
     def generations(self):
         return self.rows("SELECT grant_id, generation FROM grants ORDER BY grant_id")
 
+    def spooled(self):
+        """The cells of the spool that hold a pair (docs/spec/spool.md)."""
+        header, cell = 4096, 24576
+        with open(self.world.home / "state" / "spool" / "spool", "rb") as file:
+            size = file.seek(0, 2)
+            marks = [os.pread(file.fileno(), 8, at) for at in range(header, size, cell)]
+        return [i for i, mark in enumerate(marks) if mark == b"KFcell1\n"]
+
     def requests(self):
         return self.sim.stats()["refresh"]["requests"]
 
@@ -108,7 +118,25 @@ class Fleet:
 
     def wait_for_held(self):
         """On a slow machine a grant may have come back for its second try meanwhile."""
-        eventually(lambda: self.sim.stats()["held"] >= len(self.pairs), "every request is held by the provider")
+        try:
+            eventually(lambda: self.sim.stats()["held"] >= len(self.pairs), "every request is held by the provider")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self.state()}") from None
+
+    def state(self):
+        """What can be seen from outside, for whoever has to find out why a step was not reached."""
+        for s in self.waiting:
+            s.settimeout(0.01)
+        answers = []
+        for s in self.waiting:
+            with contextlib.suppress(OSError):
+                answers.append(s.recv(4096).decode())
+        rows = self.rows("SELECT user_id, status, generation, attempt_id, attempt_incarnation FROM grants")
+        asked = [(r["number"], r["at"], r["user"], r["fault"], r["outcome"], r["credential"])
+                 for r in self.sim.requests()[:3 * len(self.pairs)]]
+        return "\n".join([f"simulator: {self.sim.stats()}", f"faults: {self.sim.get('fault')}", f"answers: {answers}",
+                          *map(str, rows), *map(str, asked),
+                          self.world.anonymous("GET", "/metrics").body.decode(), self.daemon.text()[-3000:]])
 
     def let_go(self):
         self.sim.clear_faults()
@@ -133,6 +161,7 @@ class Fleet:
     def kill(self):
         self.daemon.kill()
         self.kills += 1
+        self.in_spool += len(self.spooled())
         self.hang_up()
 
     def serve(self, **how):
@@ -158,11 +187,17 @@ class Fleet:
     # --- the check --------------------------------------------------------------------------------------------------
 
     def check(self):
-        """Every grant serves the provider's newest pair, no attempt is left over, nothing was refused or used late."""
+        """Every grant serves the provider's newest pair and can be refreshed, no attempt is left over, nothing was refused or
+        used late. Afterwards no refresh is under way: a caller who comes while one lands gets its result."""
         began = time.monotonic()
         eventually(lambda: self.attempts() == 0, f"every attempt ends; the daemon said:\n{self.daemon.text()[-2000:]}")
         eventually(self.lacking_none, "every grant serves the provider's newest access token")
         self.slowest = max(self.slowest, time.monotonic() - began)
+        self.hang_up()
+        self.refresh_all()
+        codes = self.answered()
+        if codes != [200] * len(self.pairs) or self.lacking():
+            raise AssertionError(f"not refreshable: {codes} {self.lacking()}\n{self.state()}")
         self.check_statistics()
         if self.clock == "manual":
             self.sim.post("advance", seconds=WINDOW + 1)
@@ -187,14 +222,14 @@ class Fleet:
 
     def check_refreshable(self):
         """The stored refresh token of every grant is the provider's current one: each is used for the first time now."""
-        self.hang_up()
+        self.check()
         before = self.sim.stats()["refresh"]
         self.refresh_all()
         codes = self.answered()
         if codes != [200] * len(self.pairs):
-            raise AssertionError(f"not refreshable: {codes}\n{self.daemon.text()[-2000:]}")
+            raise AssertionError(f"not refreshable: {codes}\n{self.state()}")
         after = self.sim.stats()["refresh"]
         wanted = (before["rotations"] + len(self.pairs), before["second_uses"])
         if (after["rotations"], after["second_uses"]) != wanted:
             raise AssertionError(f"some stored refresh token was not the newest: {before} then {after}")
-        self.check()
+        self.check_statistics()

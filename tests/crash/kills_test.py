@@ -59,13 +59,16 @@ class Kills(unittest.TestCase):
             with self.subTest(fleet=lane.number, step=lane.at, seed=SEED):
                 if lane.problem is not None:
                     raise lane.problem
+        if any(lane.problem for lane in lanes):
+            return
         kills = sum(lane.fleet.kills for lane in lanes)
         total = {name: sum(lane.stats["refresh"][name] for lane in lanes)
                  for name in ("rotations", "requests", "second_uses", "late_uses")}
         refused = {why: count for lane in lanes for why, count in lane.stats["refresh"]["refused"].items()}
         print(f"\n{kills} kills survived by {FLEETS * GRANTS} grants in {time.monotonic() - began:.0f} s: {total['rotations']} "
               f"refreshes, {total['requests']} requests, {total['second_uses']} second uses inside the window, "
-              f"{total['late_uses']} outside, {len(refused)} refused; slowest recovery "
+              f"{total['late_uses']} outside, {sum(refused.values())} refused; "
+              f"{sum(lane.fleet.in_spool for lane in lanes)} pairs were in the spool when it was killed; slowest recovery "
               f"{max(lane.fleet.slowest for lane in lanes):.2f} s; seed {SEED}", flush=True)
         self.assertEqual((total["late_uses"], refused), (0, {}))
         self.assertGreaterEqual(kills, 50 * ROUNDS)
