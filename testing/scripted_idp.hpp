@@ -25,6 +25,7 @@ enum class Fault : std::uint8_t {
   suspicious,
   no_access_token,
   no_refresh_token,
+  no_rotation,  ///< a new access token only: the refresh token that was sent stays
 };
 
 class ScriptedIdp final : public TokenEndpoint, public ProviderApi {

@@ -95,10 +95,7 @@ RefreshAction RefreshMachine::judge(const refresh::Answered& event) {
     case Disposition::refused:
     case Disposition::suspicious: return judge_refused(event);
     case Disposition::done:
-    case Disposition::unknown:
-      unknown_ = true;
-      if (refusal_) return open_ > 0 ? wait_on() : reread();
-      return retry_unknown();
+    case Disposition::unknown: unknown_ = true; return refusal_ && !window_open() ? reread() : retry_unknown();
     case Disposition::unsent:
       if (unknown_) return retry_unknown();
       if (retries_++ < kUnsentRetries) return back_off(RefreshPhase::backing_off, Milliseconds(50 + die_ % 200));
@@ -123,12 +120,13 @@ RefreshAction RefreshMachine::judge(const refresh::Answered& event) {
   return retry_unknown();
 }
 
-/// A refusal is not final while an older exchange may still bring the only copy of the pair.
+/// A refusal is not final while an older exchange may still bring the only copy of the pair, nor inside the window
+/// after an unknown outcome: the provider may be wrong about it, and later it will be too late to ask again.
 RefreshAction RefreshMachine::judge_refused(const refresh::Answered& event) {
   refusal_ = event.disposition;
-  if (open_ == 0 || !window_open()) return reread();
-  wake_at_ = window_end_;
-  return wait_on();
+  if (!window_open() || (open_ == 0 && !unknown_)) return reread();
+  ++retries_;
+  return back_off(RefreshPhase::backing_off, std::min(short_backoff(), window_end_ - now_));
 }
 
 /// A pair that comes after the flight was settled is never thrown away: somebody may need it.
@@ -160,6 +158,7 @@ RefreshAction RefreshMachine::on(const refresh::TimerEnded&) {
       return retry_unknown();
     case RefreshPhase::waiting:
     case RefreshPhase::backing_off:
+      if (refusal_ && !window_open()) return reread();
       if (unknown_ && !window_open() && next_exchange_ > 0) return retry_unknown();
       return begin();
     case RefreshPhase::keeping: phase_ = RefreshPhase::committing; return act(Kind::commit);
@@ -236,7 +235,9 @@ RefreshAction RefreshMachine::act(Kind kind) const {
 
 RefreshAction RefreshMachine::reread() {
   phase_ = RefreshPhase::rereading;
-  return act(Kind::reread);
+  RefreshAction action = act(Kind::reread);
+  action.disposition = refusal_.value_or(Disposition::suspicious);
+  return action;
 }
 
 RefreshAction RefreshMachine::back_off(RefreshPhase phase, Milliseconds delay) {

@@ -121,7 +121,7 @@ struct RefreshAction {
   bool previous_secret = false;  ///< exchange: use the application's previous client secret
   bool spare_pair = false;       ///< exchange: use the refresh token of the spare pair
   bool spooled = false;          ///< keep_late, discard: the pair that the spool holds, not one of this flight
-  Disposition disposition{};     ///< note_refused: refused or suspicious
+  Disposition disposition{};     ///< reread, note_refused: refused or suspicious
   RefreshOutcome outcome{};      ///< finish
   Milliseconds retry_after{};    ///< finish, note_unused
 };

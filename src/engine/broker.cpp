@@ -148,6 +148,9 @@ Broker::Answer<GrantToken> Broker::open(const GrantRecord& record, bool refreshe
   return answer;
 }
 
+/// A pair may have come without an access token, or late: it is stored, but there is nothing to hand out.
+bool Broker::usable(const Grant& grant) const { return grant.access_expires_at > context_.clock.wall(); }
+
 TokenFailure Broker::flight_failure(const Grant& grant, const FlightResult& result) const {
   if (result.damaged) return failure(grant, TokenProblem::record_damaged, result.detail);
   switch (result.outcome) {
@@ -192,11 +195,12 @@ Task<Broker::Answer<GrantToken>> Broker::serve(GrantRecord stored, Milliseconds 
         GrantRecord copy = stored;
         Answer<GrantRecord> better =
             co_await refreshed(std::move(copy), Purpose::on_demand, std::min(policy_.brief, patience));
-        if (better) {
+        if (better && usable(better->grant)) {
           rotated = rotated || better->grant.version != record.grant.version;
           record = std::move(*better);
         }
-        co_return open(record, rotated);
+        if (usable(record.grant)) co_return open(record, rotated);
+        break;
       }
       case Serving::wait: {
         GrantRecord copy = stored;
@@ -259,11 +263,15 @@ Task<Broker::Answer<GrantToken>> Broker::after_refusal(GrantRef ref, GrantVersio
       const bool reauth = record.grant.status == GrantStatus::needs_reauth;
       co_return std::unexpected(failure(record.grant, reauth ? TokenProblem::needs_reauth : TokenProblem::revoked));
     }
-    co_return open(record, false);
+    if (usable(record.grant)) co_return open(record, false);
+    Answer<GrantToken> answer = co_await serve(std::move(*stored), patience);
+    co_return answer;
   }
   Answer<GrantRecord> next = co_await refreshed(std::move(*stored), Purpose::on_demand, patience);
   if (!next) co_return std::unexpected(std::move(next.error()));
-  co_return open(*next, true);
+  if (usable(next->grant)) co_return open(*next, true);
+  Answer<GrantToken> answer = co_await serve(std::move(*next), patience);
+  co_return answer;
 }
 
 Task<Broker::Answer<Grant>> Broker::refresh(GrantRef ref, Milliseconds patience) {

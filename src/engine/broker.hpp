@@ -63,6 +63,7 @@ class Broker {
   [[nodiscard]] TokenFailure store_failure(const Error& error) const;
   [[nodiscard]] TokenFailure flight_failure(const Grant& grant, const FlightResult& result) const;
   [[nodiscard]] bool fresh_enough() const;
+  [[nodiscard]] bool usable(const Grant& grant) const;
 
   Refresher& refresher_;
   RefreshContext& context_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <utility>
 
 #include "vault/sealed_record.hpp"
 
@@ -83,7 +84,7 @@ Task<Flight::Event> Flight::carry_out(RefreshAction action) {
     case Kind::spool: co_return co_await spool(action.exchange);
     case Kind::keep_late: co_return co_await keep_late(action);
     case Kind::discard: co_return co_await discard(action);
-    case Kind::reread: co_return co_await reread();
+    case Kind::reread: co_return co_await reread(action.disposition);
     case Kind::note_unused: co_return co_await note_unused(action.retry_after);
     case Kind::note_refused: co_return co_await note_refused(action.disposition);
     case Kind::finish: co_return finish(action);
@@ -103,16 +104,36 @@ Task<Flight::Event> Flight::next_event(Milliseconds limit) {
 
 // --- begin ---
 
+/// The slot of a use that brought no pair serves the next one: a flight that retries must not fill the spool. When the
+/// spool is full, even a use that is still being read gives its slot to the retry, or nobody could ever retry; should
+/// both bring a pair, the second asks for a slot then.
+Result<void> Flight::reserve_slot() {
+  if (has_reserved_) return {};
+  for (Exchange& past : exchanges_) {
+    if (!past.answered || !past.slot_taken || past.pair) continue;
+    past.slot_taken = false;
+    reserved_ = past.slot;
+    has_reserved_ = true;
+    return {};
+  }
+  const auto slot = context_.spool.reserve();
+  has_reserved_ = slot.has_value();
+  if (slot) reserved_ = *slot;
+  for (Exchange& past : exchanges_) {
+    if (has_reserved_ || !past.slot_taken || past.pair) continue;
+    reserved_ = std::exchange(past.slot, SpoolSlot());
+    past.slot_taken = false;
+    has_reserved_ = true;
+  }
+  if (!has_reserved_) return fail(slot.error());
+  return {};
+}
+
 Task<Flight::Event> Flight::begin() {
   began_at_ = context_.clock.boot();
-  if (!has_reserved_) {
-    const auto slot = context_.spool.reserve();
-    if (!slot) {
-      detail_ = slot.error().what;
-      co_return refresh::SpoolFull{};
-    }
-    reserved_ = *slot;
-    has_reserved_ = true;
+  if (auto reserved = reserve_slot(); !reserved) {
+    detail_ = reserved.error().what;
+    co_return refresh::SpoolFull{};
   }
   BeginRequest request;
   request.ref = ref();
@@ -137,6 +158,7 @@ Task<Flight::Event> Flight::begin() {
   event.since_first_sent = noted.since_first_sent;
   event.taken_over = !attempt_ && (noted.since_first_sent > Milliseconds(0) || noted.stranded);
   event.elapsed = context_.clock.boot() - began_at_;
+  first_sent_at_ = began_at_ - noted.since_first_sent;
   attempt_ = attempt;
   record_ = std::move(begun.record);
   co_return event;
@@ -170,7 +192,9 @@ Flight::Event Flight::start_exchange(const RefreshAction& action) {
   exchange_state.slot = reserved_;
   exchange_state.slot_taken = has_reserved_;
   has_reserved_ = false;
+  if (action.spare_pair) exchange_state.spare = spare_;
   auto request = make_request(action);
+  exchange_state.answered = !request;
   if (!request) return refresh::Answered{.exchange = action.exchange, .disposition = Disposition::unsent};
   const BootTime timeout = began_at_ + context_.policy.timing.timeout;
   const ExchangeLimits limits{timeout, std::max(machine_.window_end(), timeout + kReadOn)};
@@ -181,8 +205,8 @@ Flight::Event Flight::start_exchange(const RefreshAction& action) {
 }
 
 Task<void> Flight::exchange(ExchangeNumber number, TokenRequest request, ExchangeLimits limits) {
-  const WallTime sent_at = context_.clock.wall();
   const BootTime started = context_.clock.boot();
+  const WallTime sent_at = context_.clock.wall() - (started - first_sent_at_);
   TokenAnswer answer = co_await context_.endpoint.exchange(std::move(request), limits);
   context_.metrics.observe("exchange_duration", context_.clock.boot() - started);
   context_.metrics.count("exchanges", to_string(answer.disposition));
@@ -193,6 +217,7 @@ Task<void> Flight::exchange(ExchangeNumber number, TokenRequest request, Exchang
 /// Keep, then judge: whatever tokens came are sealed at once; the plaintext ends here.
 Flight::Event Flight::answered(ExchangeNumber number, TokenAnswer answer, WallTime sent_at) {
   refresh::Answered event;
+  exchanges_[number].answered = true;
   event.exchange = number;
   event.disposition = answer.disposition;
   event.has_refresh = answer.refresh && !answer.refresh->empty();
@@ -200,7 +225,7 @@ Flight::Event Flight::answered(ExchangeNumber number, TokenAnswer answer, WallTi
   event.retry_after = answer.retry_after;
   if (!answer.detail.empty()) detail_ = answer.detail;
   if (!event.has_refresh && answer.disposition != Disposition::done) return event;
-  auto pair = seal_answer(std::move(answer), sent_at);
+  auto pair = seal_answer(std::move(answer), exchanges_[number], sent_at);
   if (pair) {
     exchanges_[number].pair = std::move(*pair);
   } else {
@@ -211,13 +236,14 @@ Flight::Event Flight::answered(ExchangeNumber number, TokenAnswer answer, WallTi
   return event;
 }
 
-Result<KeptPair> Flight::seal_answer(TokenAnswer answer, WallTime sent_at) {
+Result<KeptPair> Flight::seal_answer(TokenAnswer answer, const Exchange& of, WallTime sent_at) {
   TokenPair pair;
   if (answer.access) pair.access = std::move(*answer.access);
   if (answer.refresh && !answer.refresh->empty()) {
     pair.refresh = std::move(*answer.refresh);
   } else {
-    auto old = context_.sealer.refresh_token(record_);  // RFC 6749 section 6: no new one means the old one stays
+    // RFC 6749 section 6: no new one means that the one that was sent stays.
+    auto old = of.spare ? context_.sealer.refresh_token(*of.spare) : context_.sealer.refresh_token(record_);
     if (!old) return fail(old.error());
     pair.refresh = std::move(*old);
   }
@@ -226,8 +252,9 @@ Result<KeptPair> Flight::seal_answer(TokenAnswer answer, WallTime sent_at) {
   kept.app = record_.grant.app;
   kept.grant = record_.grant.id;
   kept.at = at_;
+  // Without an access token it is over on every node, however far their clocks are apart.
   const bool usable = !pair.access.empty();
-  kept.access_expires_at = usable ? sent_at + answer.expires_in.value_or(profile.access_ttl) : sent_at;
+  kept.access_expires_at = usable ? sent_at + answer.expires_in.value_or(profile.access_ttl) : WallTime();
   kept.refresh_expires_at = sent_at + answer.refresh_expires_in.value_or(profile.refresh_ttl);
   kept.received_at = context_.clock.wall();
   kept.scope = std::move(answer.scope);
@@ -336,6 +363,12 @@ Task<Flight::Event> Flight::commit_spooled() {
 
 Task<Flight::Event> Flight::spool(ExchangeNumber number) {
   Exchange& exchange_state = exchanges_[number];
+  if (!exchange_state.slot_taken) {
+    const auto late_slot = context_.spool.reserve();
+    if (!late_slot) co_return refresh::Kept{false};
+    exchange_state.slot = *late_slot;
+    exchange_state.slot_taken = true;
+  }
   KeptPair pair = exchange_state.pair.value();
   const SpoolSlot slot = exchange_state.slot;
   const Result<void> kept = co_await context_.spool.keep(slot, std::move(pair));

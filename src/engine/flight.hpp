@@ -29,6 +29,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   struct Exchange {
     SpoolSlot slot = 0;
     bool slot_taken = false;
+    bool answered = false;
+    std::optional<KeptPair> spare{};  ///< whose refresh token was sent, when it was not the stored one
     std::optional<KeptPair> pair{};
   };
   using Event = refresh::Event;
@@ -46,7 +48,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Task<Event> spool(ExchangeNumber number);
   Task<Event> keep_late(RefreshAction action);
   Task<Event> discard(RefreshAction action);
-  Task<Event> reread();
+  Task<Event> reread(Disposition disposition);
   Task<Event> note_unused(Milliseconds retry_after);
   Task<Event> note_refused(Disposition disposition);
   void tell(const RefusalVerdict& verdict, GrantStatus before);
@@ -55,7 +57,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   [[nodiscard]] std::optional<TokenRequest> make_request(const RefreshAction& action);
   /// The grant was removed meanwhile, perhaps with its application: there is nothing left to refresh for.
   [[nodiscard]] static bool gone(const Error& error) { return error.code == ErrorCode::not_found; }
-  [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, WallTime sent_at);
+  [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, const Exchange& of, WallTime sent_at);
+  [[nodiscard]] Result<void> reserve_slot();
   [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;
   void provider_answered(const TokenAnswer& answer);
   void provider_failed();
@@ -78,6 +81,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
   std::vector<Exchange> exchanges_;
   std::optional<AttemptId> attempt_;
   BootTime began_at_{};
+  /// When this refresh token may have been used first. A provider may repeat its answer to that, word for word, so
+  /// lifetimes count from there.
+  BootTime first_sent_at_{};
   SpoolSlot reserved_ = 0;
   bool has_reserved_ = false;
   std::optional<KeptPair> spare_;  ///< a late or spooled pair whose refresh token is tried after a refusal

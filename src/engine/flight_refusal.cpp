@@ -7,7 +7,7 @@
 namespace keyfob::engine {
 
 /// A late pair, or a pair that this node's spool holds, may open what the current one does not.
-Task<Flight::Event> Flight::reread() {
+Task<Flight::Event> Flight::reread(Disposition disposition) {
   const GrantRef here = ref();
   Result<GrantRecord> loaded = co_await context_.reader.load(here);
   if (!loaded && gone(loaded.error())) co_return refresh::Reread{.moved = true};
@@ -18,8 +18,14 @@ Task<Flight::Event> Flight::reread() {
   if (!late) co_return refresh::StoreFailed{};
   std::vector<KeptPair> candidates = std::move(*late);
   for (const SpooledPair& spooled : owner_.held_of(here, at_.epoch)) candidates.push_back(spooled.pair);
+  std::ranges::stable_sort(candidates, std::greater<>(), [](const KeptPair& pair) { return pair.at; });
+  // A pair older than the stored one has been outlived. It is the last resort when that one is known to be dead, but
+  // not where late uses are punished: there it may cost the whole family.
+  const bool known_dead = record_.grant.status == GrantStatus::needs_reauth && disposition == Disposition::refused;
+  const bool last_resort = app_->profile->late_reuse && known_dead;
   spare_.reset();
   for (KeptPair& candidate : candidates) {
+    if (candidate.at.generation.next() < at_.generation && !last_resort) continue;
     const bool tried = std::ranges::find(tried_, candidate.sealed.refresh) != tried_.end();
     if (tried || context_.sealer.holds(record_, candidate)) continue;
     tried_.push_back(candidate.sealed.refresh);
