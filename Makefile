@@ -6,6 +6,9 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 JOBS ?= $(shell nproc)
+ifneq ($(origin SECONDS),undefined)
+SECONDS_EACH ?= $(SECONDS)
+endif
 SECONDS_EACH ?= 60
 ifeq ($(origin SECONDS),command line)
 SECONDS_EACH := $(SECONDS)

@@ -85,7 +85,7 @@ RefreshAction RefreshMachine::on(const refresh::Answered& event) {
     return act(Kind::commit);
   }
   const bool newest = event.exchange + 1 == next_exchange_;
-  if (phase_ == RefreshPhase::exchanging && (newest || refusal_)) return judge(event);
+  if (phase_ == RefreshPhase::exchanging && newest) return judge(event);
   unknown_ = unknown_ || event.disposition == Disposition::unknown;
   return wait_on();
 }

@@ -156,7 +156,8 @@ Task<Flight::Event> Flight::begin() {
   const Attempt& noted = begun.record.grant.attempt.value();
   refresh::Begun event;
   event.since_first_sent = noted.since_first_sent;
-  event.taken_over = !attempt_ && (noted.since_first_sent > Milliseconds(0) || noted.stranded);
+  // Also when an attempt of our own went before: another node may have had the token while this one stood still.
+  event.taken_over = noted.stranded || (!attempt_ && noted.since_first_sent > Milliseconds(0));
   event.elapsed = context_.clock.boot() - began_at_;
   first_sent_at_ = began_at_ - noted.since_first_sent;
   attempt_ = attempt;
