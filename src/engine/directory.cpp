@@ -1,6 +1,7 @@
 #include "engine/directory.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "base/bytes.hpp"
 #include "core/limits.hpp"
@@ -58,6 +59,11 @@ Directory::Directory(DirectoryPorts ports, Profiles profiles)
     : ports_(std::move(ports)),
       profiles_(std::move(profiles)),
       key_use_(ports_.rotation.holders, ports_.spool, ports_.node, ports_.clock) {
+  // Not from 0: threads remember a keyring by address and revision, and another directory may have been at this
+  // address.
+  std::array<std::uint8_t, 6> first{};
+  ports_.random.fill(first);
+  for (const std::uint8_t byte : first) revision_ = revision_ * 256 + byte;
   auto empty = std::make_shared<DirectorySnapshot>();
   empty->keyring = vault::Keyring::empty();
   snapshot_.store(std::move(empty));

@@ -77,7 +77,7 @@ TEST_F(FoundBySimulation, A401IsNotAnsweredWithAnEmptyToken) {
   ASSERT_TRUE(token);
   world.pass(minutes(1));
   world.idp.next({Fault::no_access_token});
-  const auto next = world.run(world.engine->after_refusal(token->ref, token->version, seconds(30)));
+  const auto next = world.run(world.engine->after_refusal(token->ref, token->version, "", seconds(30)));
   ASSERT_TRUE(next);
   EXPECT_NE(reveal_secret(next->token), "");
 }

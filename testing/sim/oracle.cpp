@@ -280,7 +280,7 @@ std::string Oracle::judge_lost(int user, const std::vector<KeptPair>& on_disks) 
     if (pair.at.epoch != record->grant.version.epoch || pair.grant != record->grant.id) return false;
     const GrantVersion version{pair.at.generation.next(), pair.at.epoch};
     if (version.generation < record->grant.version.generation && !eyes_.plan.late_reuse) return false;
-    const auto token = vault::open_refresh(*keyring_, {pair.app, pair.grant, version}, pair.sealed.refresh);
+    const auto token = vault::open_refresh(*keyring_, {pair.app, pair.grant.view(), version}, pair.sealed.refresh);
     return token && eyes_.provider.accepts(std::string(reveal_secret(*token)), now);
   };
   if (std::ranges::any_of(on_disks, works)) return "a pair on a disk or kept as late would be accepted";

@@ -59,7 +59,7 @@ void Oracle::durable(const std::string& refresh_token) {
 
 void Oracle::kept(const KeptPair& pair) {
   const GrantVersion version{pair.at.generation.next(), pair.at.epoch};
-  const auto token = vault::open_refresh(*keyring_, {pair.app, pair.grant, version}, pair.sealed.refresh);
+  const auto token = vault::open_refresh(*keyring_, {pair.app, pair.grant.view(), version}, pair.sealed.refresh);
   if (token) durable(std::string(reveal_secret(*token)));
 }
 

@@ -78,7 +78,7 @@ void Simulation::say_401(Node& node, int user) {
   auto body = [this, &node, user, asked_at]() -> Task<void> {
     const auto first = co_await node.engine().get(app_, name_of_user(user), "", seconds(5));
     if (!first) co_return;
-    const auto next = co_await node.engine().after_refusal(first->ref, first->version, seconds(10));
+    const auto next = co_await node.engine().after_refusal(first->ref, first->version, "", seconds(10));
     if (next) stage_.oracle.served(node.index(), user, std::string(reveal_secret(next->token)), asked_at);
   };
   asio::co_spawn(node.context(), std::move(body), asio::detached);

@@ -94,9 +94,15 @@ Task<Result<std::vector<GrantRecord>>> StoreLink::abandoned(NodeIdentity node, s
   co_return co_await stage_.store.now().abandoned(std::move(node), limit);
 }
 
-Task<Result<std::vector<GrantRecord>>> StoreLink::claim_due(WallTime now, Milliseconds hold, std::size_t limit) {
+Task<Result<std::vector<GrantRecord>>> StoreLink::claim_due(std::vector<DueShare> shares, WallTime now,
+                                                            Milliseconds hold) {
   if (cut()) co_return outage();
-  co_return co_await stage_.store.now().claim_due(now, hold, limit);
+  co_return co_await stage_.store.now().claim_due(std::move(shares), now, hold);
+}
+
+Task<Result<DueOutlook>> StoreLink::outlook(AppId app, WallTime now, std::size_t count_at_most) {
+  if (cut()) co_return outage();
+  co_return co_await stage_.store.now().outlook(std::move(app), now, count_at_most);
 }
 
 /// A cursor is only good for the store that gave it: after a failover everything may have changed.

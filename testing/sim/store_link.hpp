@@ -40,7 +40,9 @@ class StoreLink final : public GrantReader,
   Task<Result<std::vector<KeptPair>>> late(GrantRef ref, Epoch epoch) override;
   Task<Result<void>> drop_late(KeptPair pair) override;
 
-  Task<Result<std::vector<GrantRecord>>> claim_due(WallTime now, Milliseconds hold, std::size_t limit) override;
+  Task<Result<std::vector<GrantRecord>>> claim_due(std::vector<DueShare> shares, WallTime now,
+                                                   Milliseconds hold) override;
+  Task<Result<DueOutlook>> outlook(AppId app, WallTime now, std::size_t count_at_most) override;
   Task<Result<std::vector<GrantRecord>>> abandoned(NodeIdentity node, std::size_t limit) override;
 
   Task<Result<RefreshHealth>> health(GrantRef asking, WallTime since) override;
