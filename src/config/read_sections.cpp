@@ -130,8 +130,9 @@ void read_store(Section section, const ReadContext& context, StoreConfig& store)
   read_reference(section, "url", context, {"sqlite:", "postgresql://", "postgres://"}, store.url);
   section.read_choice<Pooler>("pooler", store.pooler, {{"none", Pooler::none}, {"transaction", Pooler::transaction}});
   section.read_number("connections", store.connections, {2, 1000});
-  if (section.has("listen_url")) {
-    read_reference(section, "listen_url", context, {"postgresql://", "postgres://"}, store.listen_url);
+  section.read_text("listen_url", store.listen_url);
+  if (!store.listen_url.empty()) {
+    check_reference(section, "listen_url", context, {"postgresql://", "postgres://"}, store.listen_url);
   }
   section.refuse_unknown_keys();
   if (!store.url.starts_with("sqlite:")) return;
