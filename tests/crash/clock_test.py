@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Clocks that jump: the wall clock stepped back and forth in mid-refresh, and a boot clock that is behind what leases say.
 
 The wall clock is stepped for Keyfob alone, by Debian's libfaketime, which leaves the monotonic and the boot clock as they

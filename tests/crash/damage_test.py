@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A damaged page of the database, a corrupted record of the spool: said at the start with what to do, never replaced, and
 everybody else is served."""
 

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Full, read-only and lying disks: what the provider answered is kept, served and stored later, across kills.
 
 At a strict provider, where a second use of a refresh token is refused, so that nothing but the spool can save a grant.

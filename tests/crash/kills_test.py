@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """kill -9 at every step of a refresh and at random, hundreds of times: after each, no grant is lost.
 
 Several fleets are killed side by side, each with a simulator of its own. KEYFOB_CRASH_ROUNDS says how often each fleet

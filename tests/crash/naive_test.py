@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The control: a client without the protocol, killed at the same steps under the same provider, loses grants, and the very
 check that Keyfob passes finds them. A check that cannot fail would show nothing."""
 

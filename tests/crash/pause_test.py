@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """SIGSTOP in mid-refresh, longer than the lease and longer than the reuse window: nothing is lost and nothing used late."""
 
 import time
