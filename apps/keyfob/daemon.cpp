@@ -83,8 +83,6 @@ std::vector<std::string> not_built_yet(const config::Config& config) {
     out.emplace_back("refresh.spool = \"always\" is not built yet: pairs go to the spool when the store refuses them");
   if (!config.upstream.proxy.empty())
     out.emplace_back("upstream.proxy serves the token endpoint only: calls through the gateway go directly");
-  if (config.server.tls && !config.server.tls->client_ca.empty())
-    out.emplace_back("server.tls.client_ca demands a certificate, which does not name the caller yet: API keys do");
   return out;
 }
 

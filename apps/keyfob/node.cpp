@@ -55,14 +55,21 @@ Result<std::unique_ptr<FileSpool>> open_spool(const std::filesystem::path& folde
   return FileSpool::open(folder.string(), {});
 }
 
+std::unordered_map<std::uint32_t, std::string> unix_callers(const config::ServerConfig& server) {
+  std::unordered_map<std::uint32_t, std::string> out;
+  for (const auto& [uid, caller] : server.unix_callers)
+    out.emplace(static_cast<std::uint32_t>(std::stoul(uid)), caller);
+  return out;
+}
+
 /// Members stand in the order of their needs: what is below uses what is above. The threads' contexts outlive
 /// everything that may still post to them.
 class ComposedNode final : public Node {
  public:
-  ComposedNode(NodeState state, NodeSurroundings surroundings)
+  ComposedNode(NodeState state, NodeSurroundings surroundings, const config::ServerConfig& server)
       : state_(std::move(state)),
         surroundings_(std::move(surroundings)),
-        gate_(clock_, {static_cast<std::uint32_t>(::geteuid()), 0U}) {}
+        gate_(clock_, {static_cast<std::uint32_t>(::geteuid()), 0U}, unix_callers(server)) {}
   ~ComposedNode() override;
 
   Result<void> open(const config::Config& config);
@@ -278,7 +285,7 @@ ComposedNode::~ComposedNode() {
 }  // namespace
 
 Result<std::unique_ptr<Node>> Node::open(const config::Config& config, NodeState state, NodeSurroundings surroundings) {
-  auto node = std::make_unique<ComposedNode>(std::move(state), std::move(surroundings));
+  auto node = std::make_unique<ComposedNode>(std::move(state), std::move(surroundings), config.server);
   if (auto opened = node->open(config); !opened) return fail(opened.error());
   return node;
 }

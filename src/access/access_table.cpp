@@ -72,6 +72,7 @@ AccessTable::AccessTable(const AccessFacts& facts) {
     const AppFacts* app = app_of(record.caller, apps);
     if (record.caller.disabled || record.caller.permissions.empty() || app == nullptr) continue;
     entries_.emplace(record.caller.id.str(), entry_of(record, *app));
+    by_name_.emplace(record.caller.name, std::make_shared<const Admission>(admission_of(record.caller, *app)));
   }
 }
 
@@ -89,6 +90,12 @@ std::shared_ptr<const Admission> AccessTable::find(std::string_view api_key, Wal
   if ((!is_current && !is_previous) || key.admission == nullptr) return nullptr;
   if (key.admission->expires_at && *key.admission->expires_at <= now) return nullptr;
   return key.admission;
+}
+
+std::shared_ptr<const Admission> AccessTable::find_named(std::string_view name, WallTime now) const {
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end() || (found->second->expires_at && *found->second->expires_at <= now)) return nullptr;
+  return found->second;
 }
 
 std::shared_ptr<const Admission> admin_admission(std::string name) {

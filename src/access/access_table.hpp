@@ -26,6 +26,9 @@ class AccessTable {
   /// is no key at all. During a rotation both keys work; the old one's admission expires with it.
   [[nodiscard]] std::shared_ptr<const Admission> find(std::string_view api_key, WallTime now) const;
 
+  /// The caller of this name, whose connection has proven who it is; null as above.
+  [[nodiscard]] std::shared_ptr<const Admission> find_named(std::string_view name, WallTime now) const;
+
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
 
  private:
@@ -44,6 +47,7 @@ class AccessTable {
   static Entry entry_of(const CallerRecord& record, const AppFacts& app);
 
   std::unordered_map<std::string, Entry, TextHash, std::equal_to<>> entries_;
+  std::unordered_map<std::string, std::shared_ptr<const Admission>, TextHash, std::equal_to<>> by_name_;
 };
 
 /// What the operator at the machine itself may do: everything, in every application.

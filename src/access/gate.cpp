@@ -21,9 +21,11 @@ std::shared_ptr<const Admission> kept_to(const Admission& whole, std::string_vie
 
 }  // namespace
 
-Gate::Gate(const Clock& clock, std::vector<std::uint32_t> admin_uids)
+Gate::Gate(const Clock& clock, std::vector<std::uint32_t> admin_uids,
+           std::unordered_map<std::uint32_t, std::string> unix_callers)
     : clock_(clock),
       admin_uids_(std::move(admin_uids)),
+      unix_callers_(std::move(unix_callers)),
       local_admin_(admin_admission("local admin")),
       table_(std::make_shared<const AccessTable>()) {}
 
@@ -35,13 +37,29 @@ void Gate::update(AccessTable table) {
 
 std::uint64_t Gate::revision() const noexcept { return revision_.load(std::memory_order_acquire); }
 
-std::expected<std::shared_ptr<const Admission>, AccessProblem> Gate::admit(const Evidence& evidence) {
-  if (evidence.authorization.empty() && evidence.unix_uid && is_admin_uid(*evidence.unix_uid)) return local_admin_;
-  const CallerCredential credential(evidence.authorization);
+std::shared_ptr<const Admission> Gate::by_key(std::string_view authorization) const {
+  const CallerCredential credential(authorization);
   auto admission = table_.load()->find(credential.key(), clock_.wall());
-  if (admission != nullptr && credential.names_user()) admission = kept_to(*admission, credential.user());
-  if (admission == nullptr) return std::unexpected(AccessProblem::unauthenticated);
+  if (admission != nullptr && credential.names_user()) return kept_to(*admission, credential.user());
   return admission;
+}
+
+std::shared_ptr<const Admission> Gate::by_connection(const Evidence& evidence) const {
+  if (evidence.unix_uid) {
+    if (is_admin_uid(*evidence.unix_uid)) return local_admin_;
+    const auto known = unix_callers_.find(*evidence.unix_uid);
+    return known == unix_callers_.end() ? nullptr : table_.load()->find_named(known->second, clock_.wall());
+  }
+  return table_.load()->find_named(evidence.certificate_name, clock_.wall());
+}
+
+std::expected<std::shared_ptr<const Admission>, AccessProblem> Gate::admit(const Evidence& evidence) {
+  const BootTime now = clock_.boot();
+  if (failures_.spent(evidence.peer, now)) return std::unexpected(AccessProblem::throttled);
+  auto admission = evidence.authorization.empty() ? by_connection(evidence) : by_key(evidence.authorization);
+  if (admission != nullptr) return admission;
+  failures_.failed(evidence.peer, now);
+  return std::unexpected(AccessProblem::unauthenticated);
 }
 
 bool Gate::is_admin_uid(std::uint32_t uid) const { return std::ranges::find(admin_uids_, uid) != admin_uids_.end(); }

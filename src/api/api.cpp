@@ -27,7 +27,9 @@ std::optional<std::uint32_t> uid_of(std::string_view peer) {
 
 Answer<std::shared_ptr<const Admission>> admit(Gatekeeper& gatekeeper, const http::Request& request) {
   const Evidence evidence{.authorization = request.header("Authorization").value_or(std::string_view()),
-                          .unix_uid = uid_of(request.peer)};
+                          .unix_uid = uid_of(request.peer),
+                          .certificate_name = request.peer_certificate,
+                          .peer = request.peer};
   auto admitted = gatekeeper.admit(evidence);
   if (admitted) return std::move(*admitted);
   return std::unexpected(problem_of(admitted.error()));

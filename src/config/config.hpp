@@ -31,6 +31,7 @@ struct TlsConfig {
 struct ServerConfig {
   std::vector<ListenAddress> listen = {{"127.0.0.1:7420", "127.0.0.1", 7420, {}}};
   std::optional<TlsConfig> tls{};
+  std::vector<std::pair<std::string, std::string>> unix_callers{};  ///< uid in decimal: name of a caller
   std::vector<ListenAddress> public_listen{};  ///< serves only /connect/callback and /webhooks/*
   std::string public_url{};                    ///< no trailing slash
   std::uint32_t threads = 0;                   ///< 0: one per core

@@ -110,6 +110,12 @@ void read_server(Section section, const ReadContext& context, Config& config) {
   read_listen(section, "listen", context, server.listen);
   read_listen(section, "public_listen", context, server.public_listen);
   read_tls(section.section("tls"), context, server.tls);
+  section.read_pairs("unix_callers", server.unix_callers);
+  for (const auto& [uid, caller] : server.unix_callers) {
+    const bool number = !uid.empty() && uid.size() < 10 && uid.find_first_not_of("0123456789") == std::string::npos;
+    if (!number)
+      section.report("unix_callers", fmt::format("has \"{}\", which is no uid", uid), "{ \"1000\" = \"backend\" }");
+  }
   read_public_url(section, server);
   read_limits(section, server);
   section.refuse_unknown_keys();

@@ -48,7 +48,7 @@ void GatewayConversation::serve_api(http::Exchange& exchange) {
 
 std::expected<const Admission*, AccessProblem> GatewayConversation::caller_of(const http::Exchange& exchange) {
   const http::Peer& peer = exchange.peer();
-  const Evidence evidence{exchange.request().authorization(), peer.uid, peer.certificate_name};
+  const Evidence evidence{exchange.request().authorization(), peer.uid, peer.certificate_name, peer.name};
   return memo_.admit(thread_.ports.gatekeeper, thread_.ports.clock, evidence, *thread_.plan);
 }
 

@@ -21,6 +21,7 @@ Request whole_request(const RequestHead& head, std::string_view body, const Peer
   }
   request.body = body;
   request.peer = peer.name;
+  request.peer_certificate = peer.certificate_name;
   return request;
 }
 

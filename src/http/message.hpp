@@ -24,7 +24,8 @@ struct Request {
   std::string target;  ///< origin form as received: path and query
   std::vector<Header> headers;
   std::string body;
-  std::string peer{};  ///< "127.0.0.1:5000" or "unix:uid=1000"
+  std::string peer{};              ///< "127.0.0.1:5000" or "unix:uid=1000"
+  std::string peer_certificate{};  ///< mTLS: first SAN of the verified certificate
 
   [[nodiscard]] std::string_view path() const;   ///< target without the query
   [[nodiscard]] std::string_view query() const;  ///< without '?'

@@ -47,6 +47,7 @@ struct Evidence {
   std::string_view authorization{};         ///< value of the Authorization header
   std::optional<std::uint32_t> unix_uid{};  ///< peer of a Unix socket
   std::string_view certificate_name{};      ///< SAN of a verified client certificate
+  std::string_view peer{};                  ///< "192.0.2.7:5000": failures are counted by its address
 };
 
 enum class AccessProblem : std::uint8_t { unauthenticated, throttled };

@@ -22,7 +22,7 @@ def make_certificates(directory):
     """ca.pem; good.pem and good.key for 127.0.0.1; other.pem and other.key for another host."""
     openssl(directory, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
             "-subj", "/CN=Test CA", "-keyout", "ca.key", "-out", "ca.pem")
-    for name, san in (("good", "IP:127.0.0.1,DNS:localhost"), ("other", "DNS:other.example")):
+    for name, san in (("good", "IP:127.0.0.1,DNS:localhost"), ("other", "DNS:other.example"), ("backend", "DNS:backend")):
         openssl(directory, "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", f"/CN={name}",
                 "-keyout", f"{name}.key", "-out", f"{name}.csr")
         (directory / f"{name}.ext").write_text(f"subjectAltName={san}\n")
@@ -78,6 +78,35 @@ class Listening(TlsCase):
         self.assertNotIn(b"200", got)
         self.check_versions(port)
 
+    def ask(self, path, certificate, **headers):
+        """Status and code of one request with this client certificate."""
+        context = ssl.create_default_context(cafile=self.file("ca.pem"))
+        context.load_cert_chain(self.file(f"{certificate}.pem"), self.file(f"{certificate}.key"))
+        request = urllib.request.Request(self.daemon.origin + path, headers=headers)
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=harness.PATIENCE) as answer:
+                return answer.status, None
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return answer.code, answer.headers["Keyfob-Error"]
+
+    def test_a_certificate_names_its_caller_and_gives_no_more_than_the_caller_may(self):
+        self.world.add_app()
+        key = self.world.add_caller("backend", "gateway,token:read")
+        files = f'certificate = "{self.file("good.pem")}", key = "{self.file("good.key")}", client_ca = "{self.file("ca.pem")}"'
+        self.world.configure("server", "tls", f"{{ {files} }}")
+        self.daemon = harness.Program([harness.BIN / "keyfob", "--config", self.world.config_file, "serve"],
+                                      self.world.root / "keyfob.log", r"keyfob listening on (https://[^\s,]+)")
+        self.addCleanup(self.daemon.kill)
+        self.assertEqual(self.ask("/v1/version", "backend"), (200, None))
+        self.assertEqual(self.ask("/v1/token?user=nobody", "backend"), (404, "unknown_grant"))
+        self.assertEqual(self.ask("/v1/grants", "backend"), (403, "forbidden"))
+        self.assertEqual(self.ask("/v1/version", "good"), (401, "unauthenticated"), "a certificate that is no caller's")
+        self.assertEqual(self.ask("/v1/version", "good", Authorization=f"Bearer {key}"), (200, None))
+        self.assertEqual(self.ask("/v1/version", "backend", Authorization="Bearer kf_wrong"), (401, "unauthenticated"))
+        self.world.cli_ok("caller", "disable", "backend")
+        eventually(lambda: self.ask("/v1/version", "backend") == (401, "unauthenticated"), "a disabled caller is shut out")
+
     def test_client_certificates_are_demanded_except_on_the_public_side(self):
         files = f'certificate = "{self.file("good.pem")}", key = "{self.file("good.key")}", client_ca = "{self.file("ca.pem")}"'
         self.world.configure("server", "tls", f"{{ {files} }}")
@@ -86,7 +115,6 @@ class Listening(TlsCase):
         self.daemon = harness.Program([harness.BIN / "keyfob", "--config", self.world.config_file, "serve"],
                                       self.world.root / "keyfob.log", r"keyfob listening on (https://[^\s,]+)")
         self.addCleanup(self.daemon.kill)
-        self.assertIn("client_ca", self.daemon.text())
         context = ssl.create_default_context(cafile=self.file("ca.pem"))
         with self.assertRaises(OSError):
             urllib.request.urlopen(self.daemon.origin + "/readyz", context=context, timeout=harness.PATIENCE).read()
