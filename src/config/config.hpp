@@ -32,16 +32,16 @@ struct ServerConfig {
   std::vector<ListenAddress> listen = {{"127.0.0.1:7420", "127.0.0.1", 7420, {}}};
   std::optional<TlsConfig> tls{};
   std::vector<std::pair<std::string, std::string>> unix_callers{};  ///< uid in decimal: name of a caller
-  std::vector<ListenAddress> public_listen{};  ///< serves only /connect/callback and /webhooks/*
-  std::string public_url{};                    ///< no trailing slash
-  std::uint32_t threads = 0;                   ///< 0: one per core
-  std::uint64_t max_body = 1ULL << 20U;        ///< largest body that can be replayed after a 401
-  std::uint64_t max_header = 16ULL << 10U;     ///< largest head of a request
-  std::uint32_t max_connections = 16384;       ///< beyond it a connection is closed at once
-  Milliseconds header_timeout = seconds(10);   ///< for a whole head, from its first byte
-  Milliseconds body_timeout = seconds(30);     ///< between two pieces of a body
-  Milliseconds idle_timeout = seconds(75);     ///< between two requests of a connection
-  Milliseconds drain_timeout = seconds(30);    ///< for requests in flight after SIGTERM
+  std::vector<ListenAddress> public_listen{};                       ///< serves only /connect/callback and /webhooks/*
+  std::string public_url{};                                         ///< no trailing slash
+  std::uint32_t threads = 0;                                        ///< 0: one per core
+  std::uint64_t max_body = 1ULL << 20U;                             ///< largest body that can be replayed after a 401
+  std::uint64_t max_header = 16ULL << 10U;                          ///< largest head of a request
+  std::uint32_t max_connections = 16384;                            ///< beyond it a connection is closed at once
+  Milliseconds header_timeout = seconds(10);                        ///< for a whole head, from its first byte
+  Milliseconds body_timeout = seconds(30);                          ///< between two pieces of a body
+  Milliseconds idle_timeout = seconds(75);                          ///< between two requests of a connection
+  Milliseconds drain_timeout = seconds(30);                         ///< for requests in flight after SIGTERM
 };
 
 struct NodeConfig {

@@ -3,6 +3,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
+#include "base/bytes.hpp"
 #include "http/connection.hpp"
 #include "http/gather.hpp"
 #include "http/response_head.hpp"
@@ -25,17 +26,36 @@ Request whole_request(const RequestHead& head, std::string_view body, const Peer
   return request;
 }
 
+/// A handler's answer on its way to its connection: it may hold a token, and is wiped whether it is written or not.
+class Answered {
+ public:
+  Answered() = default;
+  Answered(Answered&& other) noexcept : response_(std::exchange(other.response_, std::nullopt)) {}
+  Answered& operator=(Answered&&) = delete;
+  ~Answered() {
+    if (response_) wipe(response_->body.data(), response_->body.size());
+  }
+  void set(Response response) { response_ = std::move(response); }
+  void write_to(Exchange& exchange) const {
+    if (response_) {
+      exchange.respond(*response_);
+    } else {
+      exchange.respond(Response{.status = 500});
+    }
+  }
+
+ private:
+  std::optional<Response> response_;
+};
+
 /// Holds its own copy of the handler: a coroutine lambda must outlive its coroutine, and the server may be gone first.
 boost::asio::awaitable<void> answer_later(Handler handler, Request request, Later later) {
-  std::optional<Response> response;
+  Answered answered;
   try {
-    response = co_await handler(std::move(request));
-  } catch (...) {
-    response.reset();
+    answered.set(co_await handler(std::move(request)));
+  } catch (...) {  // nothing to say but 500
   }
-  later.resume([response = std::move(response)](Exchange& exchange) mutable {
-    exchange.respond(response ? *response : Response{.status = 500});
-  });
+  later.resume([answered = std::move(answered)](Exchange& exchange) { answered.write_to(exchange); });
 }
 
 }  // namespace
