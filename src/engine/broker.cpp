@@ -167,7 +167,18 @@ TokenFailure Broker::flight_failure(const Grant& grant, const FlightResult& resu
   }
 }
 
+/// A flight of an older version that is just landing brings nothing newer than what was asked about: then it takes one
+/// of its own.
 Task<Broker::Answer<GrantRecord>> Broker::refreshed(GrantRecord stored, Purpose purpose, Milliseconds patience) {
+  for (int round = 1;; ++round) {
+    const GrantVersion asked = stored.grant.version;
+    Answer<GrantRecord> next = co_await one_flight(std::move(stored), purpose, patience);
+    if (!next || next->grant.version != asked || round == kRounds) co_return next;
+    stored = std::move(*next);
+  }
+}
+
+Task<Broker::Answer<GrantRecord>> Broker::one_flight(GrantRecord stored, Purpose purpose, Milliseconds patience) {
   const Grant grant = stored.grant;
   std::optional<FlightResult> result = co_await refresher_.refresh(std::move(stored), purpose, patience);
   if (!result) {

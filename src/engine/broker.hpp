@@ -57,6 +57,7 @@ class Broker {
   Task<Answer<GrantRecord>> load(GrantRef ref);
   Task<Answer<GrantToken>> serve(GrantRecord stored, Milliseconds patience);
   Task<Answer<GrantRecord>> refreshed(GrantRecord stored, Purpose purpose, Milliseconds patience);
+  Task<Answer<GrantRecord>> one_flight(GrantRecord stored, Purpose purpose, Milliseconds patience);
   Answer<GrantToken> from_memory(const AppId& app, Subject subject) const;
   Answer<GrantToken> open(const GrantRecord& record, bool refreshed) const;
   [[nodiscard]] Answer<GrantRecord> choose(std::vector<GrantRecord> found, bool by_vehicle) const;

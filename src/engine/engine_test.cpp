@@ -251,6 +251,22 @@ TEST_F(EngineTest, A401CausesOneRotationAndNotASecondWithinTheInterval) {
   EXPECT_EQ(world.idp.rotations(), 1);
 }
 
+TEST_F(EngineTest, A401JoinsNoRefreshThatIsAboutAnOlderPair) {
+  world.import("u1", "v1");
+  const auto old = world.get("v1");
+  world.idp.slow_by = seconds(5);
+  world.idp.next({Fault::slow});
+  asio::co_spawn(*world.node_context, world.engine->after_refusal(old->ref, old->version, "v1", seconds(30)),
+                 asio::detached);
+  world.pass(seconds(1));
+  world.import("u1", "v1");
+  const auto fresh = world.get("v1");
+  const auto next = world.run(world.engine->after_refusal(fresh->ref, fresh->version, "v1", seconds(30)));
+  ASSERT_TRUE(next);
+  EXPECT_NE(next->version, fresh->version);
+  EXPECT_EQ(world.idp.rotations(), 2);
+}
+
 TEST_F(EngineTest, AVehicleThatIsRefusedWhateverTheTokenDoesNotRotateTheGrantForEver) {
   world.import("u1", "v1");
   const auto token = world.get("v1");
