@@ -22,13 +22,15 @@ class DirectTokens final : public gateway::DirectAnswers {
 
 }  // namespace
 
-Result<http::ServiceFactory> gateway_service(Node& node, Metrics& metrics, http::Handler api) {
+Result<http::ServiceFactory> gateway_service(const config::Config& config, Node& node, Metrics& metrics,
+                                             http::Handler api) {
   gateway::GatewayPorts ports{node.gate(), node.engine(), node.engine().credentials(), node.clock(), &metrics};
   ports.attention = &node.engine().attention();
   gateway::GatewayOptions options;
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
   options.is_api = api::Api::serves;
   options.api = std::move(api);
+  options.remember_retry_after = config.upstream.remember_retry_after;
   options.direct = [&node] { return std::make_unique<DirectTokens>(node.api().direct_token()); };
   return gateway::make_gateway(ports, std::move(options));
 }

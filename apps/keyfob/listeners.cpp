@@ -100,7 +100,7 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   auto main = common_config(config);
   main.listen = endpoint_texts(config.server.listen);
   main.threads = thread_count(config.server);
-  auto service = gateway_service(node, metrics, api_handler(node));
+  auto service = gateway_service(config, node, metrics, api_handler(node));
   if (!service) return fail(service.error());
   if (auto added = add(std::move(main), *service, node); !added) return added;
   auto admin = common_config(config);

@@ -95,6 +95,7 @@ struct UpstreamConfig {
   Milliseconds timeout = seconds(310);         ///< for a whole answer: a live vehicle call can take minutes
   Milliseconds connect_timeout = seconds(10);  ///< name, connection and TLS handshake
   std::string ca_file{};                       ///< PEM file of further trusted roots
+  bool remember_retry_after = false;           ///< a vehicle's 429 is answered here until its Retry-After has passed
   std::string proxy{};                         ///< "http://proxy:3128"
 };
 

@@ -188,6 +188,7 @@ void read_upstream(Section section, const ReadContext& context, UpstreamConfig& 
   section.read_duration("timeout", upstream.timeout, {Milliseconds(1), days(1)});
   section.read_duration("connect_timeout", upstream.connect_timeout, kShort);
   section.read_text("ca_file", upstream.ca_file);
+  section.read_flag("remember_retry_after", upstream.remember_retry_after);
   section.read_text("proxy", upstream.proxy);
   section.refuse_unknown_keys();
   if (!upstream.ca_file.empty()) upstream.ca_file = resolve_path(context.base_dir, upstream.ca_file);

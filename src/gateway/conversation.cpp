@@ -219,6 +219,7 @@ void GatewayConversation::send(http::Exchange& exchange) {
     return problem(exchange, GatewayProblem::record_damaged);
   }
   if (verdict_) return allow(exchange);
+  if (left_alone(exchange)) return;
   exchange.forward(thread_.origins.of(*memo_.provider(), route_.index));
 }
 
@@ -233,9 +234,24 @@ void GatewayConversation::allow(http::Exchange& exchange) {
   headers.clear();
 }
 
+bool GatewayConversation::left_alone(http::Exchange& exchange) {
+  if (thread_.throttled == nullptr || route_.vehicle.empty()) return false;
+  const Milliseconds wait = thread_.throttled->left(caller_->app, route_.vehicle, thread_.ports.clock.boot());
+  if (wait <= Milliseconds(0)) return false;
+  problem(exchange, GatewayProblem::vehicle_throttled, {.retry_after = wait});
+  return true;
+}
+
+void GatewayConversation::remember_throttling(const http::ResponseHead& head) {
+  if (thread_.throttled == nullptr || route_.vehicle.empty() || head.status != 429) return;
+  const auto wait = retry_after_seconds(head.find("retry-after").value_or(std::string_view()));
+  if (wait) thread_.throttled->remember(caller_->app, route_.vehicle, thread_.ports.clock.boot(), *wait);
+}
+
 void GatewayConversation::on_response(http::Exchange& exchange, const http::ResponseHead& head) {
   const Passage::Act next = passage_.response(head.status, exchange.replayable());
   if (next == Passage::Act::pass) watch(exchange, head);
+  remember_throttling(head);
   act(exchange, next);
 }
 

@@ -12,6 +12,7 @@
 #include "gateway/gateway.hpp"
 #include "gateway/passage.hpp"
 #include "gateway/plan.hpp"
+#include "gateway/throttled_vehicles.hpp"
 
 namespace keyfob::gateway {
 
@@ -22,9 +23,10 @@ struct GatewayThread {
   std::shared_ptr<const Plan> plan;
   Origins origins;
   boost::asio::any_io_executor background;
-  std::unique_ptr<DirectAnswers> direct;  ///< null: there is none
-  TokenSlot slot{};                       ///< scratch of one try_get, wiped when its token has been injected
-  CredentialSlot credential{};            ///< the same of one try_authorization
+  std::unique_ptr<DirectAnswers> direct;         ///< null: there is none
+  std::shared_ptr<ThrottledVehicles> throttled;  ///< of all threads; null unless it is asked for
+  TokenSlot slot{};                              ///< scratch of one try_get, wiped when its token has been injected
+  CredentialSlot credential{};                   ///< the same of one try_authorization
 };
 
 using TokenAnswered = std::expected<GrantToken, TokenFailure>;
@@ -74,6 +76,8 @@ class GatewayConversation final : public http::Conversation {
   void send(http::Exchange& exchange);
   void allow(http::Exchange& exchange);
   void pass(http::Exchange& exchange);
+  [[nodiscard]] bool left_alone(http::Exchange& exchange);
+  void remember_throttling(const http::ResponseHead& head);
   void watch(http::Exchange& exchange, const http::ResponseHead& head);
   void note_attention(std::string_view sample);
   void problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details = {});

@@ -40,10 +40,12 @@ Result<http::ServiceFactory> make_gateway(GatewayPorts ports, GatewayOptions opt
   auto plan = Plan::compile(options.profiles);
   if (!plan) return fail(plan.error());
   auto shared = std::make_shared<const GatewayOptions>(std::move(options));
-  return [ports, plan = std::move(*plan), shared](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
+  auto throttled = shared->remember_retry_after ? std::make_shared<ThrottledVehicles>() : nullptr;
+  return [ports, plan = std::move(*plan), shared,
+          throttled](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
     auto origins = Origins::open(*plan, worker);
     if (!origins) return fail(origins.error());
-    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), nullptr};
+    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), nullptr, throttled};
     if (shared->direct) thread.direct = shared->direct();
     return std::make_unique<GatewayService>(shared, std::move(thread));
   };

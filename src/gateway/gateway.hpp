@@ -49,6 +49,8 @@ struct GatewayOptions {
   /// Makes what is asked before `api`; once for each server thread. Empty: nothing is.
   std::function<std::unique_ptr<DirectAnswers>()> direct{};
   Milliseconds patience = seconds(30);  ///< how long a call waits for a refresh
+  /// A vehicle's 429 with Retry-After is remembered and answered here until then.
+  bool remember_retry_after = false;
 };
 
 /// Makes the Services of a server whose ServerConfig::private_prefixes holds kPrivatePrefix. invalid_argument: a

@@ -13,7 +13,7 @@ struct Row {
   std::string_view detail;
 };
 
-constexpr std::array<Row, 21> kRows = {{
+constexpr std::array<Row, 22> kRows = {{
     {"internal", 500, "a bug of ours"},
     {"bad_request", 400, "the request is not strict HTTP/1.1 with a plain path"},
     {"user_required", 400, "this route needs a user: name one in Keyfob-User"},
@@ -26,6 +26,7 @@ constexpr std::array<Row, 21> kRows = {{
     {"needs_reauth", 424, "the owner must consent again"},
     {"revoked", 424, "the grant was revoked"},
     {"throttled", 429, "too many attempts"},
+    {"vehicle_throttled", 429, "the provider asked not to be called for this vehicle for a while"},
     {"internal", 500, "a bug of ours"},
     {"record_damaged", 500, "the sealed record does not verify; it is left as it is"},
     {"upstream_unreachable", 502, "the provider's API did not answer"},

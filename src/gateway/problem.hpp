@@ -30,6 +30,7 @@ enum class GatewayProblem : std::uint8_t {
   needs_reauth,
   revoked,
   throttled,
+  vehicle_throttled,
   internal,
   record_damaged,
   upstream_unreachable,
