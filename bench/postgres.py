@@ -100,13 +100,18 @@ class Bench:
         return self.row(grants, f"pgbench -c {clients}: {what}", count, self.seconds, cpu)
 
     def keyfob(self, grants, what, work, against=None, nodes=1):
-        before = cpu_of(self.server)
+        before, lsn = cpu_of(self.server), self.server.sql("SELECT pg_current_wal_lsn()")
         running = [subprocess.Popen([self.program, self.server.url(), work, str(grants), str(self.seconds), str(node),
                                      str(nodes)], stdout=subprocess.PIPE, text=True) for node in range(nodes)]
         answers = [json.loads(each.communicate()[0]) for each in running]
         cpu = cpu_of(self.server) - before + sum(a["cpu"] for a in answers)
         seconds = max(a["seconds"] for a in answers)
-        return self.row(grants, what, sum(a["done"] for a in answers), seconds, cpu, against)
+        row = self.row(grants, what, sum(a["done"] for a in answers), seconds, cpu, against)
+        if work == "refresh":
+            written = int(self.server.sql(f"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{lsn}')::bigint"))
+            row["wal_bytes"] = written / sum(a["done"] for a in answers)
+            print(f"  {'':<44} {row['wal_bytes']:9.0f} bytes of write-ahead log each, full pages included", flush=True)
+        return row
 
     def fill(self, before, grants):
         begin = time.monotonic()

@@ -266,7 +266,7 @@ class Outage(OnPostgres):
         self.cut("refuse")
         begin = time.monotonic()
         eventually(lambda: self.seen_by(self.cut_off, "user=bob").status == 503, "refused", patience=15)
-        print(f"\n  refused {time.monotonic() - begin:.1f} s after the cut", flush=True)
+        print(f"\n  the refusal came {time.monotonic() - begin:.1f} s after the cut", flush=True)
         for _ in range(10):
             for user in ("ann", "bob"):
                 answer = self.seen_by(self.cut_off, f"user={user}")

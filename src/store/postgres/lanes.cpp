@@ -61,6 +61,8 @@ bool JobQueue::wait() {
   return !jobs_.empty();
 }
 
+void JobQueue::wake_all() { arrived_.notify_all(); }
+
 void JobQueue::pause(Milliseconds d) {
   std::unique_lock lock(mutex_);
   closing_.wait_for(lock, d, [this] { return closed_; });
@@ -148,6 +150,8 @@ void Lanes::Lane::without_connection() {
   if (lanes_.connected_ == 0) {
     Jobs jobs = lanes_.queue_.take(kLargestBatch);
     fail_all(jobs, why_not_);
+  } else {
+    lanes_.queue_.wake_all();  // the one who was woken for this work cannot do it
   }
   lanes_.queue_.pause(pause_);
   pause_ = std::min(pause_ * 2, kLongestPause);

@@ -50,6 +50,8 @@ class JobQueue {
   void push(std::unique_ptr<Job> job);
   /// Blocks for work. False: closed and drained.
   [[nodiscard]] bool wait();
+  /// Everybody who blocks in wait() looks again.
+  void wake_all();
   /// Blocks for `d`, or until close().
   void pause(Milliseconds d);
   /// At most `most` jobs, in the order they came.

@@ -43,6 +43,11 @@ ErrorCode meaning_of_failed_connect(std::string_view words) {
   return ErrorCode::unavailable;
 }
 
+const char* hint_for_failed_connect(std::string_view words) {
+  const bool pooler = words.find("unsupported startup parameter") != std::string_view::npos;
+  return pooler ? "this is a pooler: set [store] pooler = \"transaction\"" : "";
+}
+
 }  // namespace
 
 Session::~Session() { PQfinish(connection_); }
@@ -55,7 +60,7 @@ Result<std::unique_ptr<Session>> Session::open(const Settings& settings) {
     std::string words = PQerrorMessage(*connection);
     const auto code = meaning_of_failed_connect(words);
     std::ranges::replace(words, '\n', ' ');
-    return fail(code, "PostgreSQL: " + words);
+    return fail(code, "PostgreSQL: " + words, hint_for_failed_connect(words));
   }
   if (auto ready = session->prepare_for_use(); !ready) return fail(std::move(ready.error()));
   return session;
