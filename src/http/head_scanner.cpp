@@ -170,9 +170,11 @@ class HeadScan {
     if (cut_) return {ScanStatus::refused, HeadFault::too_long};
     return {ScanStatus::incomplete, HeadFault::none};
   }
-  /// "Content_Length" is another field to us and may be the same to a peer: one of us would be wrong about the end.
-  [[nodiscard]] bool has_underscore(const Field& field) const {
-    return head_.name(field).find('_') != std::string_view::npos;
+  /// "Content_Length" is another field to us and may be the same to a peer, and not every peer takes a tab for white
+  /// space: one of us would be wrong about the end.
+  [[nodiscard]] bool is_doubtful(const Field& field) const {
+    return head_.name(field).find('_') != std::string_view::npos ||
+           head_.bytes(field.begin, field.end).find('\t') != std::string_view::npos;
   }
   [[nodiscard]] std::size_t offset(const char* at) const { return static_cast<std::size_t>(at - begin_); }
   [[nodiscard]] std::uint16_t short_offset(const char* at) const { return static_cast<std::uint16_t>(at - begin_); }
@@ -330,12 +332,12 @@ bool HeadScan::act_on(const Field& field) {
   switch (field.id) {
     case FieldId::host: ++hosts_; return request_ == nullptr || is_host(value) || refuse(HeadFault::host);
     case FieldId::content_length:
-      if (has_underscore(field)) return refuse(HeadFault::field_name);
+      if (is_doubtful(field)) return refuse(HeadFault::field_name);
       if (head_.content_length) return refuse(HeadFault::content_length);
       head_.content_length = parse_length(value);
       return head_.content_length.has_value() || refuse(HeadFault::content_length);
     case FieldId::transfer_encoding:
-      if (has_underscore(field)) return refuse(HeadFault::field_name);
+      if (is_doubtful(field)) return refuse(HeadFault::field_name);
       if (head_.chunked || !equals_lower(value, "chunked")) return refuse(HeadFault::transfer_encoding);
       if (begin_[7] == '0' && request_ == nullptr) return refuse(HeadFault::transfer_encoding);
       head_.chunked = true;

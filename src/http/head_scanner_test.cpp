@@ -225,6 +225,8 @@ TEST(ScanRequest, refuses_what_another_reader_could_take_for_another_request) {
     EXPECT_EQ(fault_of(with_line(line)), HeadFault::overriding) << line;
   }
   EXPECT_EQ(fault_of(with_line("Content_Length: 1")), HeadFault::field_name);
+  EXPECT_EQ(fault_of(with_line("Content-Length: 1\t")), HeadFault::field_name) << "http-parser refuses it";
+  EXPECT_EQ(fault_of(with_line("Transfer-Encoding:\tchunked")), HeadFault::field_name);
   EXPECT_EQ(fault_of(with_line("Transfer_Encoding: chunked")), HeadFault::field_name);
   EXPECT_EQ(fault_of(with_line("X-Original-URI: /x\r\nX_Any: thing")), HeadFault::none);
 }
