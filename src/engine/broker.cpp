@@ -9,21 +9,6 @@ namespace {
 
 constexpr int kRounds = 3;
 
-bool open_into(const TokenCache& cache, const CachedGrantPtr& grant, TokenSlot& out) {
-  const std::size_t size = cache.open_into(*grant, {out.token.data(), out.token.capacity()});
-  if (size == 0) return false;
-  out.token.resize(size);
-  out.grant = grant->grant();
-  out.user = grant->user();
-  out.provider_user = grant->provider_user();
-  out.vehicles = grant->vehicles();
-  out.scope = grant->scope();
-  out.version = grant->version();
-  out.expires_at = grant->access_expires_at();
-  out.source = grant;
-  return true;
-}
-
 GrantToken answer_of(Grant grant, AccessToken token) {
   GrantToken answer;
   answer.ref = {std::move(grant.app), std::move(grant.id)};
@@ -58,19 +43,22 @@ bool Broker::fresh_enough() const {
 }
 
 bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGrantPtr& wants_refresh) const noexcept {
-  const CachedGrantPtr cached = context_.cache.find(app, subject);
-  if (!cached || !fresh_enough()) return false;
-  const Milliseconds left = cached->access_expires_at() - context_.clock.wall();
-  if (cached->status() == GrantStatus::active) {
-    if (left <= policy_.serving.min_validity) return false;
-  } else if (cached->status() != GrantStatus::suspect || left <= Milliseconds(0)) {
+  const auto shown = fresh_enough() ? context_.cache.show(app, subject, out) : std::nullopt;
+  if (!shown) return false;
+  const Milliseconds left = out.expires_at - context_.clock.wall();
+  const bool active = shown->status == GrantStatus::active;
+  const bool good =
+      active ? left > policy_.serving.min_validity : shown->status == GrantStatus::suspect && left > Milliseconds(0);
+  // Without its application's key a record is gone for good; so is what was made of it.
+  const bool has_key = context_.directory.snapshot_of_this_thread().keyring->primary(app) != nullptr;
+  if (!good || !has_key || !context_.cache.open_into(*shown, out)) {
+    out.clear();
     return false;
   }
-  // Without its application's key a record is gone for good; so is what was made of it.
-  if (context_.directory.snapshot_of_this_thread().keyring->primary(app) == nullptr) return false;
-  if (!open_into(context_.cache, cached, out)) return false;
-  const bool ahead = cached->status() == GrantStatus::active && left <= policy_.serving.ahead;
-  if (ahead && cached->ask_refresh()) wants_refresh = cached;
+  if (active && left <= policy_.serving.ahead) {
+    CachedGrantPtr cached = context_.cache.find(app, subject);
+    if (cached && cached->ask_refresh()) wants_refresh = std::move(cached);
+  }
   return true;
 }
 

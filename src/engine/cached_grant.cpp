@@ -1,6 +1,7 @@
 #include "engine/cached_grant.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 namespace keyfob::engine {
 namespace {
@@ -57,6 +58,27 @@ Grant CachedGrant::copy() const {
   out.status = status_;
   out.access_expires_at = access_expires_at_;
   return out;
+}
+
+void CachedGrant::show(TokenSlot& out) const {
+  const char* texts = bytes();
+  if (texts_size() <= out.texts.size()) {
+    std::memcpy(out.texts.data(), texts, texts_size());
+    texts = out.texts.data();
+    out.source.reset();
+  } else {
+    out.source = CachedGrantPtr(this);
+  }
+  const auto moved = [&](std::string_view text) {
+    return std::string_view(texts + (text.data() - bytes()), text.size());
+  };
+  out.grant = moved(grant());
+  out.user = moved(user());
+  out.provider_user = moved(provider_user());
+  out.vehicles = PackedTexts(moved(part(vehicles_begin(), vehicles_size_)));
+  out.scope = moved(scope());
+  out.version = version_;
+  out.expires_at = access_expires_at_;
 }
 
 bool CachedGrant::opens(std::string_view vehicle) const {

@@ -40,6 +40,13 @@ class CachedGrant final : public SlotSource {
   [[nodiscard]] bool is(std::string_view app, std::string_view grant) const {
     return this->grant() == grant && this->app() == app;
   }
+  /// Fills `out` but for its token. Short texts are copied: a count of holders would be a place in memory that all
+  /// threads write to.
+  void show(TokenSlot& out) const;
+  /// Where the kept token is among the texts of a slot that shows this grant.
+  [[nodiscard]] ByteView kept_token_in(const TokenSlot& slot) const {
+    return as_bytes({slot.grant.data() - app_size_ + kept_begin(), kept_size_});
+  }
   /// Whether this is the first time that somebody asks for its background refresh.
   [[nodiscard]] bool ask_refresh() const { return !refresh_asked_.exchange(true, std::memory_order_relaxed); }
   /// Tells the processor that the texts will be read at once.
@@ -63,6 +70,7 @@ class CachedGrant final : public SlotSource {
   [[nodiscard]] const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
   [[nodiscard]] std::string_view part(std::size_t begin, std::size_t size) const { return {bytes() + begin, size}; }
   [[nodiscard]] std::size_t vehicles_begin() const { return std::size_t{app_size_} + grant_size_ + user_size_; }
+  [[nodiscard]] std::size_t texts_size() const { return provider_user_begin() + provider_user_size_ + scope_size_; }
   [[nodiscard]] std::size_t kept_begin() const { return vehicles_begin() + vehicles_size_; }
   [[nodiscard]] std::size_t provider_user_begin() const { return kept_begin() + kept_size_; }
 

@@ -38,6 +38,33 @@ TEST(CachedGrantTest, GivesBackWhatItRemembers) {
   EXPECT_TRUE(std::ranges::equal(cached->kept_token(), token));
 }
 
+/// What a slot shows, in words.
+std::string shown(const CachedGrant& cached, TokenSlot& slot) {
+  cached.show(slot);
+  std::string text = std::string(slot.grant) + '|' + std::string(slot.user) + '|' + std::string(slot.provider_user) +
+                     '|' + std::string(slot.scope);
+  for (const std::string_view vehicle : slot.vehicles) text += '|' + std::string(vehicle);
+  return text + '|' + std::string(as_text(cached.kept_token_in(slot)));
+}
+
+TEST(CachedGrantTest, ASlotShowsItAndKeepsWhatItShows) {
+  const std::string kept = "kept token";
+  TokenSlot slot;
+  CachedGrantPtr small = CachedGrant::of(some_grant({VehicleId("car-1"), VehicleId("car-22")}), as_bytes(kept));
+  EXPECT_EQ(shown(*small, slot), "g_1|anna|owner-9|read_odometer control_security|car-1|car-22|kept token");
+  EXPECT_EQ(slot.source, nullptr) << "short texts are copied";
+  small.reset();
+  EXPECT_EQ(slot.user, "anna");
+  const std::string longest(3000, 'v');
+  CachedGrantPtr large = CachedGrant::of(some_grant({VehicleId(longest)}), as_bytes(kept));
+  EXPECT_EQ(shown(*large, slot), "g_1|anna|owner-9|read_odometer control_security|" + longest + "|kept token");
+  EXPECT_EQ(slot.source, large) << "long ones are held";
+  large.reset();
+  EXPECT_EQ(*slot.vehicles.begin(), longest);
+  slot.clear();
+  EXPECT_EQ(slot.source, nullptr);
+}
+
 TEST(CachedGrantTest, OpensItsVehiclesAndNoOthers) {
   const auto two = CachedGrant::of(some_grant({VehicleId("car-1"), VehicleId("car-22")}), {});
   EXPECT_TRUE(two->opens("car-1"));

@@ -47,14 +47,34 @@ bool is_newer(const CachedGrant& known, const GrantRecord& record) {
   return known.version().generation > version.generation;
 }
 
+/// Whether a grant is the one that this subject resolves to.
+auto resolves(const AppId& app, Subject subject) {
+  return [&app, subject](const CachedGrant& grant) {
+    if (grant.app() != app.view()) return false;
+    if (!subject.vehicle.empty() && !grant.opens(subject.vehicle)) return false;
+    return subject.user.empty() || grant.user() == subject.user;
+  };
+}
+
 }  // namespace
 
 TokenCache::TokenCache(std::size_t max_entries, const Sealer& sealer, const vault::KeptTokens& kept)
     : max_per_shard_(std::max<std::size_t>(16, max_entries * 2 / kShards)), sealer_(sealer), kept_(kept) {}
 
-std::size_t TokenCache::open_into(const CachedGrant& grant, std::span<char> out) const {
-  if (grant.kept_token().empty()) return 0;
-  return kept_.open_into(grant.kept_token(), out).value_or(0);
+std::optional<TokenCache::Shown> TokenCache::show(const AppId& app, Subject subject, TokenSlot& out) const {
+  std::optional<Shown> shown;
+  look_up(hash_of(app.view(), subject), resolves(app, subject), [&](const CachedGrantPtr& grant) {
+    grant->show(out);
+    shown = {grant->status(), grant->kept_token_in(out)};
+  });
+  return shown;
+}
+
+bool TokenCache::open_into(const Shown& shown, TokenSlot& out) const {
+  if (shown.kept_token.empty()) return false;
+  const auto size = kept_.open_into(shown.kept_token, {out.token.data(), out.token.capacity()});
+  out.token.resize(size.value_or(0));
+  return size.has_value() && *size != 0;
 }
 
 /// A token that does not open is remembered without: whoever needs it is told why on the long way.
@@ -64,16 +84,18 @@ CachedGrantPtr TokenCache::remember(const GrantRecord& record) const {
 }
 
 CachedGrantPtr TokenCache::find(const AppId& app, Subject subject) const {
-  return lookup(hash_of(app.view(), subject), [&](const CachedGrant& grant) {
-    if (grant.app() != app.view()) return false;
-    if (!subject.vehicle.empty() && !grant.opens(subject.vehicle)) return false;
-    return subject.user.empty() || grant.user() == subject.user;
-  });
+  CachedGrantPtr found;
+  look_up(hash_of(app.view(), subject), resolves(app, subject), [&](const CachedGrantPtr& grant) { found = grant; });
+  return found;
 }
 
 CachedGrantPtr TokenCache::find(const GrantRef& ref) const {
-  return lookup(hash_of(ref.app.view(), 'g', ref.grant.view()),
-                [&](const CachedGrant& grant) { return grant.is(ref.app.view(), ref.grant.view()); });
+  CachedGrantPtr found;
+  look_up(
+      hash_of(ref.app.view(), 'g', ref.grant.view()),
+      [&](const CachedGrant& grant) { return grant.is(ref.app.view(), ref.grant.view()); },
+      [&](const CachedGrantPtr& grant) { found = grant; });
+  return found;
 }
 
 void TokenCache::put(const GrantRecord& record, Subject subject) {
@@ -132,18 +154,18 @@ std::size_t TokenCache::size() const {
 
 // --- the table: open addressing, linear probing, backward-shift deletion
 
-template <class Match>
-CachedGrantPtr TokenCache::lookup(std::uint64_t hash, const Match& match) const {
+/// `use` runs under the shard's lock.
+template <class Match, class Use>
+void TokenCache::look_up(std::uint64_t hash, const Match& match, const Use& use) const {
   const Shard& s = shard(hash);
   const std::scoped_lock lock(s.mutex);
-  if (s.table.empty()) return nullptr;
+  if (s.table.empty()) return;
   const std::size_t mask = s.table.size() - 1;
   for (std::size_t at = hash & mask; s.table[at].hash != 0; at = (at + 1) & mask) {
     if (s.table[at].hash != hash) continue;
     s.table[at].grant->prefetch();
-    if (match(*s.table[at].grant)) return s.table[at].grant;
+    if (match(*s.table[at].grant)) return use(s.table[at].grant);
   }
-  return nullptr;
 }
 
 void TokenCache::insert(std::uint64_t hash, CachedGrantPtr grant) {

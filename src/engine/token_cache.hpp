@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -20,8 +21,15 @@ class TokenCache {
   /// Both outlive it. `sealer` opens what the store gave, `kept` seals it for memory.
   TokenCache(std::size_t max_entries, const Sealer& sealer, const vault::KeptTokens& kept);
 
-  /// Any thread. Writes the token to the front of `out` and answers its size; 0 when it does not open. No allocation.
-  [[nodiscard]] std::size_t open_into(const CachedGrant& grant, std::span<char> out) const;
+  /// Hot path; any thread. Fills `out` but for its token from the grant that this subject resolved to; nothing when it
+  /// is not known. No allocation.
+  struct Shown {
+    GrantStatus status;
+    ByteView kept_token;  ///< among the slot's texts
+  };
+  [[nodiscard]] std::optional<Shown> show(const AppId& app, Subject subject, TokenSlot& out) const;
+  /// Puts the token into the slot that shows its grant. False: it does not open.
+  [[nodiscard]] bool open_into(const Shown& shown, TokenSlot& out) const;
   [[nodiscard]] Result<AccessToken> open(const CachedGrant& grant) const { return kept_.open(grant.kept_token()); }
 
   /// Any thread. The grant that this subject resolved to, while it is known.
@@ -53,8 +61,8 @@ class TokenCache {
   };
   Shard& shard(std::uint64_t hash) { return shards_[hash >> 58U]; }
   const Shard& shard(std::uint64_t hash) const { return shards_[hash >> 58U]; }
-  template <class Match>
-  [[nodiscard]] CachedGrantPtr lookup(std::uint64_t hash, const Match& match) const;
+  template <class Match, class Use>
+  void look_up(std::uint64_t hash, const Match& match, const Use& use) const;
   void insert(std::uint64_t hash, CachedGrantPtr grant);
   void erase_if(std::uint64_t hash, const std::function<bool(const CachedGrant&)>& match);
   void replace(std::uint64_t hash, const CachedGrantPtr& grant);

@@ -95,7 +95,8 @@ struct TokenSlot {
   std::string_view scope{};
   GrantVersion version{};
   WallTime expires_at{};
-  boost::intrusive_ptr<const SlotSource> source{};  ///< keeps what the views show
+  std::array<char, 2048> texts;                     ///< what the views show, unless it is longer
+  boost::intrusive_ptr<const SlotSource> source{};  ///< then this keeps it
 
   /// Wipes the token and lets go of the source: the views are void.
   void clear() {
