@@ -8,13 +8,17 @@ from lab.process import Bench, Trouble, memory_bytes
 from lab.servers import CONNECTIONS, Keyfob, start_fixed, start_haproxy, start_keyfob, start_nginx, start_upstream
 
 
+VEHICLES = 1000  # that are asked for in turn: one alone would be in every processor's nearest cache
+
+
 def proxies(options, title, threads=1, tls=False):
     """nginx, HAProxy and Keyfob before one upstream, in turns."""
     with Bench() as bench:
         upstream = start_upstream(bench, threads, tls)
         servers = [start_nginx(bench, upstream, threads, tls), start_haproxy(bench, upstream, threads, tls),
-                   start_keyfob(bench, upstream, options.keyfob, threads, tls)]
-        load.in_turns(servers, options.rounds, options.seconds)
+                   start_keyfob(bench, upstream, options.keyfob, threads, tls, VEHICLES)]
+        asks = script(bench, "vehicles", VEHICLES, path="/v2.0/vehicles/vehicle-")
+        load.in_turns(servers, options.rounds, options.seconds, dict.fromkeys(servers, asks))
         rows = load.rows_of(servers, servers[0])
     load.table(title, rows)
     return rows
@@ -71,15 +75,15 @@ SCRIPT = """
 local at, stride, count = {first}, {stride}, {count}
 function request()
   at = at + stride
-  return wrk.format("GET", "/v1/token?vehicle=vehicle-" .. (at % count))
+  return wrk.format("GET", "{path}" .. (at % count))
 end
 """
 STRIDE = 7919  # a prime: every vehicle once before any comes twice, and no two neighbours after each other
 
 
-def script(bench, name, count, stride=STRIDE, first=0):
+def script(bench, name, count, stride=STRIDE, first=0, path="/v1/token?vehicle=vehicle-"):
     file = bench.folder / f"{name}.lua"
-    file.write_text(SCRIPT.format(first=first, stride=stride, count=count))
+    file.write_text(SCRIPT.format(first=first, stride=stride, count=count, path=path))
     return file
 
 

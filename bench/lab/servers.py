@@ -153,8 +153,8 @@ class Keyfob:
         return Server(name, port, process, PATH, [f"Authorization: Bearer {self.keyfile.read_text()}"])
 
 
-def start_keyfob(bench, upstream, binary, threads=1, tls=False):
+def start_keyfob(bench, upstream, binary, threads=1, tls=False, grants=1):
     keyfob = Keyfob(bench.place(f"keyfob-{upstream.port}") / "node", binary, f"{'https' if tls else 'http'}://127.0.0.1:{upstream.port}",
                     certificate(bench)[1] if tls else None)
-    keyfob.import_grants(1)
+    keyfob.import_grants(grants)
     return keyfob.serve(bench, threads)
