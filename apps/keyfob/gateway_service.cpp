@@ -26,6 +26,7 @@ Result<http::ServiceFactory> gateway_service(const config::Config& config, Node&
                                              http::Handler api) {
   gateway::GatewayPorts ports{node.gate(), node.engine(), node.engine().credentials(), node.clock(), &metrics};
   ports.attention = &node.engine().attention();
+  ports.audit = node.audit();
   gateway::GatewayOptions options;
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
   options.is_api = api::Api::serves;

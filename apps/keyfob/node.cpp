@@ -11,12 +11,14 @@
 
 #include "api/access_facts.hpp"
 #include "apps/keyfob/event_thread.hpp"
+#include "apps/keyfob/node_audit.hpp"
 #include "apps/keyfob/open_ports.hpp"
 #include "apps/keyfob/profiles.hpp"
 #include "apps/keyfob/provider_clients.hpp"
 #include "apps/keyfob/system_clock.hpp"
 #include "keys/key_file.hpp"
 #include "spool/file_spool.hpp"
+#include "telemetry/event_tee.hpp"
 
 namespace keyfob::node {
 namespace {
@@ -69,7 +71,8 @@ class ComposedNode final : public Node {
   ComposedNode(NodeState state, NodeSurroundings surroundings, const config::ServerConfig& server)
       : state_(std::move(state)),
         surroundings_(std::move(surroundings)),
-        gate_(clock_, {static_cast<std::uint32_t>(::geteuid()), 0U}, unix_callers(server)) {}
+        gate_(clock_, {static_cast<std::uint32_t>(::geteuid()), 0U}, unix_callers(server)),
+        events_({&surroundings_.events, &recorder_}) {}
   ~ComposedNode() override;
 
   Result<void> open(const config::Config& config);
@@ -81,6 +84,7 @@ class ComposedNode final : public Node {
   api::Api& api() override { return *api_; }
   access::Gate& gate() override { return gate_; }
   engine::Engine& engine() override { return *engine_; }
+  AuditLog* audit() override { return audit_->log(); }
   const Clock& clock() const override { return clock_; }
   const NodeState& state() const override { return state_; }
   asio::any_io_executor background() override { return background_.executor(); }
@@ -92,6 +96,7 @@ class ComposedNode final : public Node {
   void make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
   void make_api();
   void report_spool_damage();
+  Task<Result<void>> load_directory();
   void update_gate();
   Task<void> follow_directory();
 
@@ -100,6 +105,8 @@ class ComposedNode final : public Node {
   SystemClock clock_;
   SystemRandom random_;
   access::Gate gate_;
+  audit::EventRecorder recorder_;
+  telemetry::EventTee events_;
   EventThread engine_thread_;
   EventThread background_;
   std::unique_ptr<KeyProvider> master_;
@@ -108,9 +115,11 @@ class ComposedNode final : public Node {
   std::unique_ptr<FileSpool> spool_;
   std::unique_ptr<ProviderClients> clients_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<NodeAudit> audit_;
   std::unique_ptr<api::Api> api_;
   std::uint64_t seen_directory_ = 0;  // engine thread only
   bool running_ = false;
+  bool recorded_ = false;  ///< the last audit entries were written
 };
 
 Result<void> ComposedNode::open(const config::Config& config) {
@@ -118,7 +127,8 @@ Result<void> ComposedNode::open(const config::Config& config) {
   if (!profiles) return fail(profiles.error());
   if (auto opened = open_parts(config, *profiles); !opened) return opened;
   make_engine(config, *profiles);
-  make_api();
+  const bool proceed = config.cache.on_store_outage == config::OutagePolicy::serve;
+  audit_ = std::make_unique<NodeAudit>(*store_, clock_, state_, NodeAuditOptions{proceed, config.audit.retention});
   return {};
 }
 
@@ -201,7 +211,7 @@ void ComposedNode::make_engine(const config::Config& config, const oauth::Profil
                                   *master_,
                                   clock_,
                                   random_,
-                                  surroundings_.events,
+                                  events_,
                                   surroundings_.metrics,
                                   {&s, &s, &s, others}};
   auto make = [&]() -> Task<void> {
@@ -219,6 +229,8 @@ void ComposedNode::make_api() {
   options.metrics = surroundings_.metrics_text;
   options.access_changed = [this] { update_gate(); };
   options.rewrap = [this](std::string reference) { return rewrap(std::move(reference)); };
+  options.audit = audit_->log();
+  options.audit_reader = audit_->reader();
   api_ = std::make_unique<api::Api>(*engine_, gate_, clock_, std::move(options));
 }
 
@@ -236,16 +248,22 @@ Task<void> ComposedNode::follow_directory() {
   }
 }
 
-Result<void> ComposedNode::load() {
-  auto load = [this]() -> Task<Result<void>> {
-    auto loaded = co_await engine_->load();
-    if (loaded) update_gate();
-    co_return loaded;
-  };
-  return engine_thread_.wait_for(load());
+/// The trail needs a key out of the directory, and the API the trail.
+Task<Result<void>> ComposedNode::load_directory() {
+  auto loaded = co_await engine_->load();
+  if (!loaded) co_return loaded;
+  update_gate();
+  auto recorded = co_await audit_->start(engine_thread_.executor(), engine_->directory());
+  if (!recorded) co_return recorded;
+  recorder_.record_to(audit_->log());
+  if (api_ == nullptr) make_api();
+  co_return Result<void>();
 }
 
+Result<void> ComposedNode::load() { return engine_thread_.wait_for(load_directory()); }
+
 Result<void> ComposedNode::start() {
+  if (auto loaded = load(); !loaded) return loaded;
   auto started = engine_thread_.wait_for(engine_->start());
   if (!started) return started;
   if (auto* notices = notices_of(*store_)) notices->on_change([this] { engine_->look_for_changes(); });
@@ -260,8 +278,8 @@ Result<void> ComposedNode::start() {
 }
 
 void ComposedNode::stop(Milliseconds patience) {
-  if (!std::exchange(running_, false)) return;
-  engine_thread_.wait_for(engine_->stop(patience));
+  if (std::exchange(running_, false)) engine_thread_.wait_for(engine_->stop(patience));
+  if (audit_ != nullptr && !std::exchange(recorded_, true)) engine_thread_.wait_for(audit_->stop(patience));
 }
 
 http::Response ComposedNode::handle(http::Request request, std::shared_ptr<const Admission> admission) {
@@ -279,6 +297,8 @@ ComposedNode::~ComposedNode() {
   background_.close();
   engine_thread_.close();
   api_.reset();
+  recorder_.record_to(nullptr);
+  audit_.reset();
   engine_.reset();
 }
 

@@ -49,6 +49,8 @@ class Node {
   [[nodiscard]] virtual api::Api& api() = 0;
   [[nodiscard]] virtual access::Gate& gate() = 0;
   [[nodiscard]] virtual engine::Engine& engine() = 0;
+  /// Null before load() or start().
+  [[nodiscard]] virtual AuditLog* audit() = 0;
   [[nodiscard]] virtual const Clock& clock() const = 0;
   [[nodiscard]] virtual const NodeState& state() const = 0;
   /// Where API handlers and name resolution run; not the engine's.

@@ -70,6 +70,7 @@ void build(Program& program) {
   add_caller_commands(root, program.chosen);
   add_grant_commands(root, program.chosen);
   add_keys_commands(root, program.chosen);
+  add_audit_commands(root, program.chosen);
   add_provider_commands(root, program.chosen);
 }
 

@@ -9,6 +9,7 @@
 
 #include "api/direct_token.hpp"
 #include "api/endpoint.hpp"
+#include "api/record.hpp"
 #include "api/services.hpp"
 
 namespace keyfob::api {
@@ -120,7 +121,11 @@ Task<Outcome> run_once(Services& services, const Endpoint& endpoint, Call call) 
 
 Task<Outcome> on_engine(Services& services, const Endpoint& endpoint, Call call) {
   co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-  co_return co_await run_once(services, endpoint, std::move(call));
+  const std::shared_ptr<const AuditEntry> note = call.note;
+  Outcome outcome = co_await run_once(services, endpoint, std::move(call));
+  co_await put_on_record(services, endpoint, note, outcome);
+  if (outcome && !endpoint.audit.empty()) outcome->headers.push_back({"X-Request-Id", note->request_id});
+  co_return outcome;
 }
 
 }  // namespace
@@ -134,6 +139,9 @@ struct Api::State {
 };
 
 Task<Outcome> Api::State::dispatch(const Endpoint& endpoint, Call call) {
+  if (endpoint.audience != Audience::anybody) {
+    if (const auto may = permitted(endpoint, *call.admission); !may) co_return std::unexpected(may.error());
+  }
   if (const auto fine = well_formed(endpoint, call, services.options); !fine) co_return std::unexpected(fine.error());
   if (endpoint.trait == Trait::always_ready) co_return co_await endpoint.handler(services, std::move(call));
   if (services.options.ready && !services.options.ready()) {
@@ -158,13 +166,19 @@ Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const A
   if (endpoint.audience != Audience::anybody) {
     if (call.admission == nullptr) {
       auto admitted = admit(services.gatekeeper, call.request);
-      if (!admitted) co_return std::unexpected(admitted.error());
+      if (!admitted) {
+        count_refusal(services, {}, admitted.error());
+        co_return std::unexpected(admitted.error());
+      }
       call.admission = std::move(*admitted);
     }
-    if (const auto may = permitted(endpoint, *call.admission); !may) co_return std::unexpected(may.error());
   }
+  call.note = begin_note(services, call);
+  const std::string actor = call.note->actor;
   wipe_authorization(call.request);
-  co_return co_await dispatch(endpoint, std::move(call));
+  Outcome outcome = co_await dispatch(endpoint, std::move(call));
+  if (!outcome) count_refusal(services, actor, outcome.error());
+  co_return outcome;
 }
 
 Task<http::Response> Api::State::answer(http::Request request, std::shared_ptr<const Admission> admission) {

@@ -11,6 +11,7 @@
 #include "base/time.hpp"
 #include "http/message.hpp"
 #include "ports/async.hpp"
+#include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/gatekeeper.hpp"
 
@@ -41,6 +42,8 @@ struct ApiOptions {
   std::function<void()> access_changed{};
   /// Wraps every data key by the master key that the reference names; empty: cannot be done here. Engine executor.
   std::function<Task<Result<Rewrapped>>(std::string reference)> rewrap{};
+  AuditLog* audit = nullptr;                   ///< null: nothing is put on record; outlives the Api, as the reader does
+  AuditReader* audit_reader = nullptr;         ///< null: /v1/audit says that there is none
   Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh
   Milliseconds key_overlap = hours(24);        ///< how long the old key works after a rotation that does not say
   std::size_t body_bytes = 1024 * 1024;        ///< of a request

@@ -74,8 +74,10 @@ Task<Outcome> post_app(Services& services, Call call) {
   std::string name = body.text("name", Need::required);
   engine::ApplicationEdit edit = read_edit(body);
   if (body.error()) co_return refuse(*body.error());
+  call.note->subject = name;
   const auto added = co_await services.engine.directory().add_application(std::move(name), std::move(edit));
   if (!added) co_return refuse(added.error());
+  call.note->app = added->id;
   access_changed(services);
   co_return app_response(services, 201, added->id);
 }

@@ -18,7 +18,9 @@ std::string app_name(const engine::DirectorySnapshot& directory, const AppId& ap
   return found == nullptr ? app.str() : found->app().name;
 }
 
-Answer<AppPtr> app_if_named(const Services& services, const Call& call) {
+namespace {
+
+Answer<AppPtr> look_up_app(const Services& services, const Call& call) {
   const std::string name = call.query.text("app");
   const auto directory = services.directory();
   if (call.whole_installation()) return name.empty() ? AppPtr() : find_app(*directory, name);
@@ -26,6 +28,14 @@ Answer<AppPtr> app_if_named(const Services& services, const Call& call) {
   if (own == nullptr) return refuse("forbidden", "the caller's application is gone");
   if (name.empty() || name == own->app().name || name == own->app().id.view()) return own;
   return refuse("forbidden", "the caller belongs to another application", "leave `app` out");
+}
+
+}  // namespace
+
+Answer<AppPtr> app_if_named(const Services& services, const Call& call) {
+  auto app = look_up_app(services, call);
+  if (app && *app != nullptr) call.note->app = (*app)->app().id;
+  return app;
 }
 
 Answer<AppPtr> app_of(const Services& services, const Call& call) {
@@ -81,6 +91,8 @@ Task<Answer<Grant>> find_grant(const Services& services, const Call& call) {
     auto loaded = co_await services.engine.grants().load(std::move(ref));
     if (!loaded && loaded.error().code == ErrorCode::not_found) continue;
     if (!loaded) co_return refuse(loaded.error(), "unknown_grant");
+    call.note->app = loaded->app;
+    call.note->user = loaded->user;
     const auto visible = may_see(call, loaded->user.view());
     if (!visible) co_return std::unexpected(visible.error());
     co_return std::move(*loaded);

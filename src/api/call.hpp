@@ -10,6 +10,7 @@
 #include "api/problem.hpp"
 #include "api/query.hpp"
 #include "api/services.hpp"
+#include "core/audit_entry.hpp"
 #include "core/grant.hpp"
 #include "http/message.hpp"
 #include "ports/gatekeeper.hpp"
@@ -27,6 +28,7 @@ struct Call {
   std::shared_ptr<const Admission> admission{};  ///< null: an endpoint that asks nobody who they are
   Query query{};
   std::vector<std::string> captures{};  ///< what the braces of the endpoint's path matched, decoded
+  std::shared_ptr<AuditEntry> note{};   ///< what goes on record; handlers name whom it was done to. Never null in one
 
   Call() = default;
   Call(Call&&) = default;

@@ -67,6 +67,8 @@ Task<Outcome> post_caller(Services& services, Call call) {
   const auto app = app_for(services, call, *request);
   if (!app) co_return std::unexpected(app.error());
   request->caller.app = *app;
+  call.note->app = *app;
+  call.note->subject = request->caller.name;
   const auto issued = co_await services.engine.directory().add_caller(std::move(request->caller));
   if (!issued) co_return refuse(issued.error());
   access_changed(services);

@@ -53,6 +53,7 @@ Task<Outcome> post_connect(Services& services, Call call) {
   if (!request) co_return std::unexpected(request.error());
   if (const auto visible = may_see(call, request->user.view()); !visible) co_return std::unexpected(visible.error());
   request->app = (*app)->app().id;
+  call.note->user = request->user;
   const auto url = co_await services.engine.consent().start(std::move(*request));
   if (!url) co_return refuse(url.error());
   co_return json_response(201, connect_json(*url));
@@ -63,6 +64,10 @@ Task<Outcome> get_callback(Services& services, Call call) {
   if (!request) co_return consent_page(request.error());
   const auto result = co_await services.engine.consent().finish(std::move(*request));
   if (!result) co_return consent_page(problem_of(result.error(), "unknown_state"));
+  call.note->app = result->app;
+  call.note->user = result->user;
+  if (result->grant) call.note->grant = result->grant->id;
+  if (!result->grant) call.note->outcome = "not_connected";
   if (!result->return_to.empty()) co_return back_to_application(*result);
   co_return consent_page(*result);
 }

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "api/disclose.hpp"
+#include "api/record.hpp"
 #include "api/render.hpp"
 #include "http/response_head.hpp"
 
@@ -42,10 +43,12 @@ bool DirectToken::wants(const http::RequestHead& request) {
 bool DirectToken::answer(http::Exchange& exchange, std::expected<const Admission*, AccessProblem> caller) {
   if (!caller) {
     // Asked once: a second look would count a second failure.
-    exchange.respond(to_response(problem_of(caller.error())));
+    const Problem refusal = problem_of(caller.error());
+    count_refusal(services_, {}, refusal);
+    exchange.respond(to_response(refusal));
     return true;
   }
-  const bool found = find(**caller, exchange.request().query());
+  const bool found = find(**caller, exchange.request().query()) && recorded(**caller);
   if (found) {
     disclose_token(body_, slot_, services_.clock.wall());
     exchange.respond(http::Answer{.status = 200, .headers = headers_, .body = body_});
@@ -54,6 +57,12 @@ bool DirectToken::answer(http::Exchange& exchange, std::expected<const Admission
   }
   slot_.clear();
   return found;
+}
+
+/// The first disclosure of each minute has to be durable first, and so takes the other way.
+bool DirectToken::recorded(const Admission& caller) {
+  AuditLog* const log = services_.options.audit;
+  return log == nullptr || log->count_disclosure({caller.name, caller.app.view(), slot_.grant});
 }
 
 bool DirectToken::find(const Admission& caller, std::string_view query) {

@@ -27,6 +27,7 @@ class DirectToken {
 
  private:
   [[nodiscard]] bool find(const Admission& caller, std::string_view query);
+  [[nodiscard]] bool recorded(const Admission& caller);
 
   Services& services_;
   const Endpoint& endpoint_;

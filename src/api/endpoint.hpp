@@ -39,6 +39,7 @@ struct Endpoint {
   Trait trait = Trait::plain;
   Handler handler = nullptr;
   std::string_view summary;
+  std::string_view audit = {};  ///< what a call is on record as; empty: only its refusal is counted
 };
 
 [[nodiscard]] std::span<const Endpoint> endpoints();

@@ -21,6 +21,8 @@ Task<Outcome> post_grant(Services& services, Call call) {
   AppId id = (*app)->app().id;
   const auto stored = co_await services.engine.grants().import_one(std::move(id), std::move(*grant));
   if (!stored) co_return refuse(stored.error());
+  call.note->grant = stored->grant.id;
+  call.note->user = stored->grant.user;
   http::Response response = grant_response(services, 201, stored->grant);
   response.headers.push_back({"Location", "/v1/grants/" + stored->grant.id.str()});
   co_return response;

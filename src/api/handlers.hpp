@@ -37,6 +37,10 @@ Task<Outcome> reseal_keys(Services& services, Call call);
 Task<Outcome> forget_node(Services& services, Call call);
 Task<Outcome> rewrap_keys(Services& services, Call call);
 
+Task<Outcome> list_audit(Services& services, Call call);
+Task<Outcome> list_audit_heads(Services& services, Call call);
+Task<Outcome> verify_audit(Services& services, Call call);
+
 Task<Outcome> get_status(Services& services, Call call);
 Task<Outcome> get_version(Services& services, Call call);
 Task<Outcome> get_healthz(Services& services, Call call);

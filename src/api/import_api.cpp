@@ -86,6 +86,7 @@ Task<Outcome> import_grants(Services& services, Call call) {
     if (!results) co_return refuse(results.error());
     count_results(*results, batch->lines, report);
   }
+  call.note->count = *dry_run ? 0 : report.imported;
   std::ranges::sort(report.failed, {}, &FailedLine::line);
   co_return json_response(200, import_json(report));
 }

@@ -1,5 +1,6 @@
 #include "api/disclose.hpp"
 #include "api/handlers.hpp"
+#include "api/record.hpp"
 
 namespace keyfob::api {
 
@@ -14,6 +15,8 @@ Task<Outcome> get_token(Services& services, Call call) {
       co_await services.engine.get(std::move(id), std::move(user), std::move(vehicle), services.options.patience);
   if (!token) co_return std::unexpected(problem_for(call, token.error()));
   if (const auto may = may_see(*call.admission, token->user.view()); !may) co_return std::unexpected(may.error());
+  const auto recorded = co_await record_disclosure(services, call, *token);
+  if (!recorded) co_return std::unexpected(recorded.error());
   co_return disclose_token(*token, services.clock.wall());
 }
 

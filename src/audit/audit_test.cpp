@@ -92,9 +92,11 @@ class AuditTrail : public ::testing::Test {
     }
     return sum;
   }
-  Verification verified(std::vector<AuditHead> kept = {}) {
-    const ChainKey key = chain_key();
-    ChainKeys keys = [&key](DataKeyId id) { return id == key.id ? &key.key : nullptr; };
+  AuditVerification verified(std::vector<AuditHead> kept = {}) {
+    const auto key = std::make_shared<const ChainKey>(chain_key());
+    ChainKeys keys = [key](DataKeyId id) {
+      return std::shared_ptr<const crypto::MacKey>(key, id == key->id ? &key->key : nullptr);
+    };
     return await(verify(memory, std::move(keys), std::move(kept))).value();
   }
   /// What a writer of the database does: anything to any record, but without the key.
@@ -125,7 +127,7 @@ TEST_F(AuditTrail, what_was_recorded_is_chained_and_verifies) {
   ASSERT_TRUE(await(trail->settled()));
   EXPECT_THAT(records(), SizeIs(2));
   EXPECT_EQ(durable.sequence, 2U);
-  const Verification found = verified({durable});
+  const AuditVerification found = verified({durable});
   EXPECT_THAT(found.faults, IsEmpty());
   EXPECT_EQ(found.records, 2U);
 }
@@ -165,7 +167,7 @@ TEST_F(AuditTrail, every_change_removal_and_reordering_is_found_and_placed) {
     ASSERT_TRUE(await(trail->settled()));
     ASSERT_THAT(verified({durable}).faults, IsEmpty());
     tamper(crime.change);
-    const Verification found = verified({durable});
+    const AuditVerification found = verified({durable});
     ASSERT_THAT(found.faults, SizeIs(1)) << crime.what;
     EXPECT_EQ(found.faults[0].sequence, crime.at) << crime.what << ": " << found.faults[0].what;
   }

@@ -1,6 +1,5 @@
 #include "audit/chain.hpp"
 
-#include <charconv>
 #include <string_view>
 
 namespace keyfob::audit {
@@ -17,7 +16,7 @@ void append_text(Bytes& out, std::string_view text) {
   out.insert(out.end(), text.begin(), text.end());
 }
 
-ChainFault fault(const AuditRecord& record, std::string what) {
+AuditFault fault(const AuditRecord& record, std::string what) {
   return {record.node, record.sequence, std::move(what)};
 }
 
@@ -65,25 +64,7 @@ AuditRecord ChainWriter::next(AuditEntry entry) {
   return record;
 }
 
-std::string to_pruned_subject(const AuditHead& last) {
-  return last.node.str() + " " + std::to_string(last.sequence) + " " + to_hex(last.mac);
-}
-
-std::optional<AuditHead> from_pruned_subject(std::string_view subject) {
-  const auto first = subject.find(' ');
-  const auto second = subject.rfind(' ');
-  if (first == std::string_view::npos || first == second) return std::nullopt;
-  AuditHead head;
-  head.node = NodeId(subject.substr(0, first));
-  const std::string_view number = subject.substr(first + 1, second - first - 1);
-  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), head.sequence);
-  auto mac = from_hex(subject.substr(second + 1));
-  if (error != std::errc() || end != number.data() + number.size() || !mac) return std::nullopt;
-  head.mac = std::move(*mac);
-  return head;
-}
-
-std::optional<ChainFault> ChainReader::next(const AuditRecord& record, const crypto::MacKey* key) {
+std::optional<AuditFault> ChainReader::next(const AuditRecord& record, const crypto::MacKey* key) {
   if (record.sequence != head_.sequence + 1) {
     return fault(record, "record " + std::to_string(head_.sequence + 1) + " should come here: one or more are missing");
   }

@@ -39,18 +39,9 @@ class ChainWriter {
   ChainKey key_;
 };
 
-/// The note that a chain's oldest records were removed on purpose: an entry whose subject is "NODE SEQUENCE MAC", the
-/// last that was removed. It stands in some node's chain, so it cannot be forged either.
+/// The note that a chain's oldest records were removed on purpose: an entry whose subject is the last of them as
+/// to_text(AuditHead). It stands in a node's chain, so it cannot be forged either.
 inline constexpr std::string_view kPrunedAction = "audit.pruned";
-[[nodiscard]] std::string to_pruned_subject(const AuditHead& last);
-[[nodiscard]] std::optional<AuditHead> from_pruned_subject(std::string_view subject);
-
-/// What is wrong with a chain, and where.
-struct ChainFault {
-  NodeId node;
-  std::uint64_t sequence = 0;
-  std::string what;
-};
 
 /// Reads one chain in order and finds the first fault.
 class ChainReader {
@@ -58,7 +49,7 @@ class ChainReader {
   /// `start`: what comes before the first record that is left (sequence 0: nothing was pruned).
   explicit ChainReader(AuditHead start) : head_(std::move(start)) {}
   /// `key` is that of record.key; null: unknown.
-  [[nodiscard]] std::optional<ChainFault> next(const AuditRecord& record, const crypto::MacKey* key);
+  [[nodiscard]] std::optional<AuditFault> next(const AuditRecord& record, const crypto::MacKey* key);
   [[nodiscard]] const AuditHead& head() const { return head_; }
 
  private:

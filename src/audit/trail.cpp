@@ -284,7 +284,7 @@ Task<void> Trail::prune(std::shared_ptr<State> state) {
   note.actor = "keyfob";
   note.action = kPrunedAction;
   note.outcome = "ok";
-  note.subject = to_pruned_subject({node, last.sequence, last.mac});
+  note.subject = to_text(AuditHead{node, last.sequence, last.mac});
   note.count = static_cast<std::uint64_t>(std::distance(oldest->begin(), end));
   state->push(std::move(note));
   if (state->idle()) co_await pump(state);

@@ -22,7 +22,7 @@ Task<Result<Starts>> find_starts(AuditStore& store) {
     Result<AuditPage> page = co_await store.find_audit(query);
     if (!page) co_return fail(page.error());
     for (const AuditRecord& record : page->records) {
-      auto start = from_pruned_subject(record.entry.subject);
+      auto start = audit_head_from(record.entry.subject);
       if (!start) continue;
       AuditHead& known = starts[start->node];
       if (start->sequence > known.sequence) known = std::move(*start);
@@ -38,24 +38,24 @@ struct Walk {
   AuditHead start;
   std::vector<AuditHead> kept;
 
-  std::optional<ChainFault> contradicts(const AuditRecord& record) const {
+  std::optional<AuditFault> contradicts(const AuditRecord& record) const {
     for (const AuditHead& head : kept) {
       if (head.sequence != record.sequence || equal_constant_time(head.mac, record.mac)) continue;
-      return ChainFault{node, record.sequence, "it is not the record whose head was kept elsewhere"};
+      return AuditFault{node, record.sequence, "it is not the record whose head was kept elsewhere"};
     }
     return std::nullopt;
   }
-  std::optional<ChainFault> falls_short(std::uint64_t reached) const {
+  std::optional<AuditFault> falls_short(std::uint64_t reached) const {
     for (const AuditHead& head : kept) {
       if (head.sequence <= reached) continue;
-      return ChainFault{node, reached + 1,
+      return AuditFault{node, reached + 1,
                         "the chain ends here, but a head kept elsewhere has record " + std::to_string(head.sequence)};
     }
     return std::nullopt;
   }
 };
 
-Task<Result<void>> walk(AuditStore& store, const ChainKeys& keys, const Walk& wanted, Verification& found) {
+Task<Result<void>> walk(AuditStore& store, const ChainKeys& keys, const Walk& wanted, AuditVerification& found) {
   ChainReader reader(wanted.start);
   std::uint64_t after = 0;
   for (;;) {
@@ -65,7 +65,7 @@ Task<Result<void>> walk(AuditStore& store, const ChainKeys& keys, const Walk& wa
     for (const AuditRecord& record : *page) {
       after = record.sequence;
       if (record.sequence <= wanted.start.sequence) continue;  // noted as pruned, not removed yet
-      auto fault = reader.next(record, keys(record.key));
+      auto fault = reader.next(record, keys(record.key).get());
       if (!fault) fault = wanted.contradicts(record);
       if (fault) {
         found.faults.push_back(std::move(*fault));
@@ -82,7 +82,7 @@ Task<Result<void>> walk(AuditStore& store, const ChainKeys& keys, const Walk& wa
 
 }  // namespace
 
-Task<Result<Verification>> verify(AuditStore& store, ChainKeys keys, std::vector<AuditHead> kept) {
+Task<Result<AuditVerification>> verify(AuditStore& store, ChainKeys keys, std::vector<AuditHead> kept) {
   Result<Starts> starts = co_await find_starts(store);
   if (!starts) co_return fail(starts.error());
   Result<std::vector<AuditHead>> heads = co_await store.heads();
@@ -94,7 +94,7 @@ Task<Result<Verification>> verify(AuditStore& store, ChainKeys keys, std::vector
     chain.node = head.node;
     chain.kept.push_back(std::move(head));
   }
-  Verification found;
+  AuditVerification found;
   for (auto& [node, chain] : walks) {
     const auto start = starts->find(node);
     chain.start = start == starts->end() ? AuditHead{node, 0, {}} : start->second;

@@ -118,6 +118,11 @@ struct AttentionConfig {
   std::string value{};
 };
 
+/// [audit]
+struct AuditConfig {
+  Milliseconds retention{};  ///< 0: records are kept for ever
+};
+
 /// A route of a provider; the words are those of the reference, checked here, mapped by the composition root.
 struct RouteConfig {
   std::string match;
@@ -168,6 +173,7 @@ struct Config {
   KeysConfig keys{};
   RefreshConfig refresh{};
   CacheConfig cache{};
+  AuditConfig audit{};
   UpstreamConfig upstream{};
   EventsConfig events{};
   std::vector<ProviderConfig> providers{};

@@ -184,6 +184,11 @@ void read_cache(Section section, CacheConfig& cache) {
   section.refuse_unknown_keys();
 }
 
+void read_audit(Section section, AuditConfig& audit) {
+  section.read_duration("retention", audit.retention, {days(1), days(36500)});
+  section.refuse_unknown_keys();
+}
+
 void read_upstream(Section section, const ReadContext& context, UpstreamConfig& upstream) {
   section.read_duration("timeout", upstream.timeout, {Milliseconds(1), days(1)});
   section.read_duration("connect_timeout", upstream.connect_timeout, kShort);

@@ -76,6 +76,9 @@ struct CallerRecord {
   std::optional<WallTime> previous_until{};
 };
 
+/// Whose data key seals and signs what belongs to the installation as a whole: longer than any application's id.
+inline constexpr std::string_view kInstallation = "installation";
+
 /// A data key of an application, wrapped by the master key named `master`.
 struct WrappedDataKey {
   AppId app;

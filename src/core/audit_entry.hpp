@@ -3,7 +3,10 @@
 // Never a token, a secret, or text of a peer (docs/reference/audit.md lists the actions).
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ids.hpp"
@@ -38,6 +41,23 @@ struct AuditHead {
   NodeId node;
   std::uint64_t sequence = 0;  ///< 0: an empty chain
   Bytes mac;
+};
+
+/// "NODE SEQUENCE MAC", the MAC in hex.
+[[nodiscard]] std::string to_text(const AuditHead& head);
+[[nodiscard]] std::optional<AuditHead> audit_head_from(std::string_view text);
+
+/// What is wrong with a chain, and where.
+struct AuditFault {
+  NodeId node;
+  std::uint64_t sequence = 0;
+  std::string what;
+};
+
+struct AuditVerification {
+  std::uint64_t records = 0;
+  std::vector<AuditHead> heads{};    ///< where each chain ends, as far as it is sound
+  std::vector<AuditFault> faults{};  ///< the first of each chain; empty: nothing was changed
 };
 
 }  // namespace keyfob

@@ -125,6 +125,10 @@ class Directory {
   [[nodiscard]] std::uint64_t revision() const { return revision_.load(std::memory_order_acquire); }
   [[nodiscard]] const Profiles& profiles() const { return profiles_; }
 
+  /// The data key of the installation as a whole (kInstallation), made when there is none yet: the
+  /// audit trail's key is derived from it.
+  Task<Result<void>> ensure_installation_key();
+
   /// Makes the application's first data key, too. conflict: the name is taken. invalid_argument: says which field and
   /// why.
   Task<Result<Application>> add_application(std::string name, ApplicationEdit edit);

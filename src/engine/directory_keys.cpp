@@ -283,4 +283,16 @@ Task<Result<void>> Directory::forget_node(NodeId node) {
   co_return told;
 }
 
+Task<Result<void>> Directory::ensure_installation_key() {
+  if (snapshot()->keyring->primary(AppId(kInstallation)) != nullptr) co_return Result<void>();
+  AppId installation{kInstallation};
+  Result<WrappedDataKey> key = co_await make_data_key(std::move(installation), DataKeyId(1));
+  if (!key) co_return fail(key.error());
+  std::vector<WrappedDataKey> keys;
+  keys.push_back(std::move(*key));
+  const Result<void> stored = co_await ports_.data_keys.put_data_keys(std::move(keys));
+  if (!stored) co_return fail(stored.error());
+  co_return co_await load();
+}
+
 }  // namespace keyfob::engine

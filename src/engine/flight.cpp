@@ -328,6 +328,7 @@ void Flight::committed(GrantRecord record) {
   record_ = std::move(record);
   context_.cache.update(record_);
   context_.metrics.count("refreshes", "committed");
+  context_.emit("grant.refreshed", record_.grant);
   if (before == GrantStatus::suspect || before == GrantStatus::needs_reauth)
     context_.emit("grant.recovered", record_.grant);
 }

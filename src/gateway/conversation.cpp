@@ -23,6 +23,8 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   credential_ = 0;
   watched_ = 0;
   has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
+  caller_ = nullptr;
+  grant_.id.resize(0);
   answered_ = GatewayProblem::none;
   const std::string_view path = exchange.request().path();
   if (thread_.options.is_api && thread_.options.is_api(path)) {
@@ -218,7 +220,11 @@ void GatewayConversation::send(http::Exchange& exchange) {
   if (!inject_names(exchange.inject(), plan, has_grant_ ? names : SubjectNames{.vehicle = route_.vehicle})) {
     return problem(exchange, GatewayProblem::record_damaged);
   }
-  if (verdict_) return allow(exchange);
+  if (verdict_) {
+    AuditLog* const audit = thread_.ports.audit;
+    const bool on_record = audit == nullptr || audit->count_disclosure(token_use());
+    return on_record ? allow(exchange) : wait_for_record(exchange);
+  }
   if (left_alone(exchange)) return;
   exchange.forward(thread_.origins.of(*memo_.provider(), route_.index));
 }
@@ -298,8 +304,22 @@ void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem probl
   exchange.respond(verdict_ ? to_verdict(problem, details) : to_response(problem, details));
 }
 
+/// What was forwarded is counted as a use of its grant's token, and refusals by their code.
+void GatewayConversation::count_for_audit(const http::Outcome& outcome) {
+  AuditLog* const audit = thread_.ports.audit;
+  if (audit == nullptr) return;
+  const int status = answered_ == GatewayProblem::none ? 0 : status_of(answered_);
+  if (outcome.forwarded && caller_ != nullptr) {
+    audit->count_use(token_use());
+  } else if (status == 401 || status == 403 || status == 429) {
+    const bool known = caller_ != nullptr && answered_ != GatewayProblem::unauthenticated;
+    audit->count_refusal(known ? std::string_view(caller_->name) : std::string_view(), {}, code_of(answered_));
+  }
+}
+
 void GatewayConversation::on_end(const http::Outcome& outcome) {
   if (watched_ != 0) note_attention(outcome.sample);
+  count_for_audit(outcome);
   if (thread_.ports.metrics == nullptr || (!outcome.forwarded && answered_ == GatewayProblem::none)) return;
   if (answered_ != GatewayProblem::none) {
     const std::string label = "code=" + std::string(code_of(answered_));

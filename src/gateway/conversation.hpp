@@ -75,6 +75,9 @@ class GatewayConversation final : public http::Conversation {
   [[nodiscard]] GrantRef used_ref() const;
   void send(http::Exchange& exchange);
   void allow(http::Exchange& exchange);
+  void wait_for_record(http::Exchange& exchange);
+  void count_for_audit(const http::Outcome& outcome);
+  [[nodiscard]] TokenUse token_use() const { return {caller_->name, caller_->app.view(), grant_.id.view()}; }
   void pass(http::Exchange& exchange);
   [[nodiscard]] bool left_alone(http::Exchange& exchange);
   void remember_throttling(const http::ResponseHead& head);

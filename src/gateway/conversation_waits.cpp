@@ -120,6 +120,27 @@ void GatewayConversation::refresh_for_the_next() {
                         boost::asio::detached);
 }
 
+/// A verdict hands the token to another gateway: the first of each minute is on record before it goes out.
+void GatewayConversation::wait_for_record(http::Exchange& exchange) {
+  waiting_ = true;
+  AuditEntry entry;
+  entry.at = thread_.ports.clock.wall();
+  entry.actor = caller_->name;
+  entry.action = "token.disclosed";
+  entry.outcome = "ok";
+  entry.app = caller_->app;
+  entry.grant = GrantId(grant_.id.view());
+  entry.user = UserId(grant_.user.view());
+  auto arrive = [this](http::Exchange& again, Result<void> recorded) {
+    waiting_ = false;
+    recorded ? allow(again) : problem(again, GatewayProblem::provider_unavailable);
+  };
+  boost::asio::co_spawn(thread_.background,
+                        bring_back<Result<void>>(thread_.ports.audit->record_disclosure(std::move(entry)),
+                                                 exchange.later(), std::move(arrive)),
+                        boost::asio::detached);
+}
+
 void GatewayConversation::wait_for_credential(http::Exchange& exchange) {
   waiting_ = true;
   CredentialQuestion question{&thread_.ports.credentials, caller_->app, route_.rule->credential, route_.rule->scheme,

@@ -12,6 +12,7 @@
 #include "core/provider.hpp"
 #include "http/server.hpp"
 #include "ports/attention_sink.hpp"
+#include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
@@ -40,6 +41,7 @@ struct GatewayPorts {
   const Clock& clock;
   Metrics* metrics = nullptr;
   AttentionSink* attention = nullptr;
+  AuditLog* audit = nullptr;  ///< null: nothing is put on record
 };
 
 struct GatewayOptions {

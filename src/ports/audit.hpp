@@ -42,6 +42,16 @@ class AuditStore {
   virtual Task<Result<void>> prune(NodeId node, std::uint64_t through) = 0;
 };
 
+/// What operators ask of the trail.
+class AuditReader {
+ public:
+  virtual ~AuditReader() = default;
+  virtual Task<Result<AuditPage>> find(AuditQuery query) = 0;
+  virtual Task<Result<std::vector<AuditHead>>> heads() = 0;
+  /// Reads every chain from end to end; `kept`: heads that somebody kept elsewhere. Takes a microsecond per record.
+  virtual Task<Result<AuditVerification>> verify(std::vector<AuditHead> kept) = 0;
+};
+
 /// Who used or was given a token of which grant.
 struct TokenUse {
   std::string_view actor;

@@ -38,7 +38,8 @@ struct EventLevel {
   std::string_view name;
   LogLevel level;
 };
-constexpr std::array<EventLevel, 6> kEventLevels = {{{"grant.suspect", LogLevel::warning},
+constexpr std::array<EventLevel, 7> kEventLevels = {{{"grant.refreshed", LogLevel::debug},
+                                                     {"grant.suspect", LogLevel::warning},
                                                      {"grant.needs_reauth", LogLevel::warning},
                                                      {"grant.attention", LogLevel::warning},
                                                      {"grant.expiring", LogLevel::warning},
