@@ -89,7 +89,7 @@ class CommandLine(harness.Case):
         commands = set()
         for cells in rows(REFERENCE / "cli.md")[1:]:
             words = re.findall(r"`([^`]+)`", cells[0])
-            group = re.match(r"(grant|provider|keys) [a-z]+$", words[0].split(" NAME")[0])
+            group = re.match(r"(grant|provider|keys|audit) [a-z]+$", words[0].split(" NAME")[0])
             for i, word in enumerate(words):
                 name = re.match(r"[a-z0-9 -]+?(?= [A-Z\[-]|$)", word)[0]
                 commands.add(name if i == 0 or not group else f"{group[1]} {name}")
