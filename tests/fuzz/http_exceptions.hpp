@@ -50,24 +50,6 @@ inline bool has_exception_of_node(const http::Head& head) {
   return false;
 }
 
-/// Empty elements of a list (RFC 9110 section 5.6.1) and tabs make http-parser miss an option of Connection. Ours
-/// closes.
-inline bool has_odd_connection_list(const http::Head& head) {
-  for (const http::Field& field : head.fields()) {
-    if (field.id != http::FieldId::connection) continue;
-    bool empty = true;
-    for (const char c : head.bytes(field.begin, field.end)) {
-      if (c == '\t') return true;
-    }
-    for (const char c : head.value(field)) {
-      if (c == ',' && empty) return true;
-      if (c != ' ') empty = c == ',';
-    }
-    if (empty) return true;
-  }
-  return false;
-}
-
 /// http-parser knows a list of methods; ours takes any token, which the routes then judge.
 inline bool has_exception_of_node(const http::RequestHead& head) {
   if (has_exception_of_node(static_cast<const http::Head&>(head))) return true;

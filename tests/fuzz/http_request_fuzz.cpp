@@ -29,7 +29,6 @@ void expect_same(const RequestHead& ours, const fuzz::Seen& theirs) {
   expect_same_fields(ours, theirs);
   CHECK(theirs.chunked == ours.chunked);
   if (!ours.chunked) CHECK(theirs.content_length.value_or(0) == ours.content_length.value_or(0));
-  CHECK(theirs.keep_alive == !ours.close || (ours.close && fuzz::has_odd_connection_list(ours)));
 }
 
 }  // namespace
@@ -44,8 +43,16 @@ FUZZ(input) {
   CHECK(head.target().starts_with('/'));
 
   const std::string_view text = input.substr(0, head.size());
-  if (!fuzz::has_exception_of_beast(head)) expect_same(head, fuzz::beast_request(text));
-  if (!fuzz::has_exception_of_node(head)) expect_same(head, fuzz::node_request(text));
+  if (!fuzz::has_exception_of_beast(head)) {
+    const fuzz::Seen seen = fuzz::beast_request(text);
+    expect_same(head, seen);
+    CHECK(seen.keep_alive == !head.close);
+  }
+  if (!fuzz::has_exception_of_node(head)) {
+    const fuzz::Seen seen = fuzz::node_request(text);
+    expect_same(head, seen);
+    CHECK(seen.keep_alive || head.close);  // it misses "close" in odd lists, and in front of a tab; ours closes
+  }
 
   // Neither what follows a head nor where it was cut before changes how it is read.
   RequestHead again;
