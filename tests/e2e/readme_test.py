@@ -50,6 +50,17 @@ class Links(unittest.TestCase):
                     broken.append(f"{page.relative_to(ROOT)}: {target}")
         self.assertEqual(broken, [])
 
+    def test_every_page_can_be_reached_from_the_readme(self):
+        seen, todo = set(), [ROOT / "README.md"]
+        while todo:
+            page = todo.pop()
+            if page in seen or page.suffix != ".md" or not page.exists():
+                continue
+            seen.add(page)
+            todo += [(page.parent / target).resolve() for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())]
+        pages = {page.resolve() for page in (ROOT / "docs").rglob("*.md")}
+        self.assertEqual(sorted(str(page.relative_to(ROOT)) for page in pages - seen), [])
+
 
 if __name__ == "__main__":
     harness.main()
