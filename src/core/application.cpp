@@ -6,12 +6,13 @@
 namespace keyfob {
 namespace {
 
-constexpr std::array<std::pair<SecretPurpose, std::string_view>, 5> kPurposes = {{
+constexpr std::array<std::pair<SecretPurpose, std::string_view>, 6> kPurposes = {{
     {SecretPurpose::client_secret, "client_secret"},
     {SecretPurpose::previous_client_secret, "previous_client_secret"},
     {SecretPurpose::management_token, "management_token"},
     {SecretPurpose::previous_management_token, "previous_management_token"},
     {SecretPurpose::v3_client_secret, "v3_client_secret"},
+    {SecretPurpose::webhook_secret, "webhook_secret"},
 }};
 
 constexpr std::array<std::pair<Permission, std::string_view>, 7> kPermissions = {{

@@ -21,6 +21,7 @@ enum class SecretPurpose : std::uint8_t {
   management_token,
   previous_management_token,
   v3_client_secret,
+  webhook_secret,
 };
 [[nodiscard]] std::string_view to_string(SecretPurpose purpose);
 [[nodiscard]] std::optional<SecretPurpose> secret_purpose_from(std::string_view name);
@@ -44,6 +45,7 @@ struct Application {
   WallTime created_at{};
   WallTime updated_at{};
   std::uint64_t revision = 1;  ///< fences concurrent changes
+  std::string webhook_url{};   ///< where the provider's webhooks are passed on to; empty: nowhere
 };
 
 struct ApplicationRecord {

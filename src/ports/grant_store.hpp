@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "core/grant.hpp"
 #include "core/kept_pair.hpp"
+#include "core/outbox.hpp"
 #include "ports/async.hpp"
 
 namespace keyfob {
@@ -87,6 +88,7 @@ struct CommitRequest {
   WallTime due_at{};
   WallTime renew_by{};
   NodeIdentity node;  ///< whose counters the success goes to
+  std::vector<Notice> notices{};
 };
 struct Committed {
   GrantRecord record;
@@ -102,6 +104,7 @@ struct GrantChange {
   std::optional<std::optional<Attention>> attention{};
   bool forget_tokens = false;  ///< empties both sealed tokens, drops kept pairs, epoch + 1, writes `association_mac`
   Bytes association_mac{};     ///< for the new epoch; with forget_tokens only
+  std::vector<Notice> notices{};
 };
 struct Updated {
   GrantRecord record;
@@ -128,6 +131,7 @@ class RefreshStore {
 struct PutRequest {
   GrantRecord record;
   std::optional<GrantVersion> replaces{};  ///< the version it must replace; empty: it must not exist
+  std::vector<Notice> notices{};
 };
 
 /// Import and consent. `put` is one transaction for all; each element answers for itself (conflict: somebody was

@@ -5,6 +5,7 @@
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
+#include "ports/outbox.hpp"
 
 namespace keyfob {
 
@@ -22,6 +23,7 @@ class Store : public GrantReader,
               public ResealStore,
               public DataKeyChange,
               public DataKeyHolders,
-              public AuditStore {};
+              public AuditStore,
+              public OutboxStore {};
 
 }  // namespace keyfob

@@ -7,7 +7,7 @@
 namespace keyfob::vault {
 namespace {
 
-enum class Sort { client, management };
+enum class Sort { client, management, webhook };
 
 Sort sort_of(SecretPurpose purpose) {
   switch (purpose) {
@@ -16,6 +16,7 @@ Sort sort_of(SecretPurpose purpose) {
     case SecretPurpose::v3_client_secret: return Sort::client;
     case SecretPurpose::management_token:
     case SecretPurpose::previous_management_token: return Sort::management;
+    case SecretPurpose::webhook_secret: return Sort::webhook;
   }
   return Sort::client;
 }
@@ -61,6 +62,11 @@ Result<Bytes> seal_secret(const Keyring& keyring, SecretBinding binding, const M
   return seal_as(keyring, binding, reveal_secret(secret), nonce);
 }
 
+Result<Bytes> seal_secret(const Keyring& keyring, SecretBinding binding, const Secret& secret, const Nonce& nonce) {
+  if (sort_of(binding.purpose) != Sort::webhook) return wrong_sort(binding);
+  return seal_as(keyring, binding, reveal_secret(secret), nonce);
+}
+
 Result<ClientSecret> open_client_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed) {
   if (sort_of(binding.purpose) != Sort::client) return wrong_sort(binding);
   return open_as<ClientSecret>(keyring, binding, sealed);
@@ -69,6 +75,11 @@ Result<ClientSecret> open_client_secret(const Keyring& keyring, SecretBinding bi
 Result<ManagementToken> open_management_token(const Keyring& keyring, SecretBinding binding, ByteView sealed) {
   if (sort_of(binding.purpose) != Sort::management) return wrong_sort(binding);
   return open_as<ManagementToken>(keyring, binding, sealed);
+}
+
+Result<Secret> open_webhook_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed) {
+  if (sort_of(binding.purpose) != Sort::webhook) return wrong_sort(binding);
+  return open_any(keyring, binding, sealed);
 }
 
 Result<Bytes> reseal_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed, const Nonce& nonce) {

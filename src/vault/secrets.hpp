@@ -25,11 +25,15 @@ struct SecretBinding {
                                         const Nonce& nonce);
 [[nodiscard]] Result<Bytes> seal_secret(const Keyring& keyring, SecretBinding binding, const ManagementToken& secret,
                                         const Nonce& nonce);
+[[nodiscard]] Result<Bytes> seal_secret(const Keyring& keyring, SecretBinding binding, const Secret& secret,
+                                        const Nonce& nonce);
 /// client_secret, previous_client_secret, v3_client_secret; invalid_argument for other purposes.
 [[nodiscard]] Result<ClientSecret> open_client_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed);
 /// management_token, previous_management_token; invalid_argument for other purposes.
 [[nodiscard]] Result<ManagementToken> open_management_token(const Keyring& keyring, SecretBinding binding,
                                                             ByteView sealed);
+/// webhook_secret; invalid_argument for other purposes.
+[[nodiscard]] Result<Secret> open_webhook_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed);
 /// The same secret under the application's present primary data key, never leaving this function.
 [[nodiscard]] Result<Bytes> reseal_secret(const Keyring& keyring, SecretBinding binding, ByteView sealed,
                                           const Nonce& nonce);

@@ -16,6 +16,7 @@
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
+#include "ports/outbox.hpp"
 #include "run.hpp"
 
 namespace keyfob::contract {
@@ -39,6 +40,7 @@ class StoreUnderTest {
   DataKeyStore* keys = nullptr;
   ConsentStore* consents = nullptr;
   AuditStore* audit = nullptr;
+  OutboxStore* outbox = nullptr;
   ResealStore* reseal = nullptr;
   DataKeyChange* key_change = nullptr;
   DataKeyHolders* key_holders = nullptr;
@@ -58,6 +60,7 @@ class StoreUnderTest {
     keys = &store;
     consents = &store;
     if constexpr (std::is_base_of_v<AuditStore, Store>) audit = &store;
+    if constexpr (std::is_base_of_v<OutboxStore, Store>) outbox = &store;
     if constexpr (std::is_base_of_v<ResealStore, Store>) {
       reseal = &store;
       key_change = &store;

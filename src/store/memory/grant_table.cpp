@@ -140,14 +140,17 @@ Result<void> GrantTable::put(const PutRequest& request) {
   if (holder != unique_.end() && holder->second != grant.id.view()) {
     return fail(ErrorCode::conflict, "grant " + holder->second + " is already of this user, account and vehicle");
   }
+  std::optional<GrantStatus> before;
   std::vector<KeptPair> late;
   if (existing != rows_.end()) {
+    before = existing->second.record.grant.status;
     late = std::move(existing->second.late);
     std::erase_if(late, [&](const KeptPair& pair) { return pair.at.epoch != grant.version.epoch; });
     changed(existing->second.record.grant);
     unindex(key, existing->second);
   }
   Row& row = rows_[key];
+  outbox_.add(request.notices, before);
   row = Row{request.record, std::nullopt, std::move(late)};
   row.record.grant.attempt.reset();
   index(key, row);
@@ -165,6 +168,7 @@ Result<void> GrantTable::remove(const GrantRef& ref) {
 }
 
 void GrantTable::remove_application(const AppId& app) {
+  outbox_.remove_application(app);
   auto it = rows_.lower_bound({app.str(), ""});
   while (it != rows_.end() && it->first.first == app.view()) {
     changed(it->second.record.grant);

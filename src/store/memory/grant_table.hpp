@@ -15,6 +15,7 @@
 
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
+#include "store/memory/outbox_table.hpp"
 
 namespace keyfob {
 
@@ -50,6 +51,8 @@ class GrantTable {
 
   [[nodiscard]] RefreshHealth health(const GrantRef& asking, WallTime since) const;
   std::size_t reopen_refused(const AppId& app, WallTime since, WallTime due_at);
+
+  [[nodiscard]] OutboxTable& outbox() { return outbox_; }
 
   /// Position in the log of changes; grows by one with each.
   [[nodiscard]] std::uint64_t change_position() const { return changes_begin_ + changes_.size(); }
@@ -107,6 +110,7 @@ class GrantTable {
   Queue renew_by_;
   std::set<Key> attempts_;
   std::map<std::pair<std::string, std::int64_t>, Successes> successes_;  // (application, minute)
+  OutboxTable outbox_;
   std::deque<ChangedGrant> changes_;
   std::uint64_t changes_begin_ = 0;
 };

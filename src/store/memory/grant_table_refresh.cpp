@@ -65,6 +65,7 @@ Result<CommitOutcome> GrantTable::commit(const CommitRequest& request, BootTime 
   if (row == nullptr) return no_such_grant(ref);
   const Grant& grant = row->record.grant;
   if (grant.version != request.pair.at || grant.status == GrantStatus::revoked) return Moved{view(*row, now)};
+  outbox_.add(request.notices, grant.status);
   store_pair(*row, request);
   attempts_.erase(key_of(ref));
   set_due(key_of(ref), *row, request.due_at);
@@ -93,6 +94,7 @@ Result<UpdateOutcome> GrantTable::update(const GrantRef& ref, GrantVersion at, c
   Row* row = row_of(ref);
   if (row == nullptr) return no_such_grant(ref);
   if (row->record.grant.version != at) return Moved{view(*row, now)};
+  outbox_.add(change.notices, row->record.grant.status);
   apply(*row, change);
   row->record.grant.updated_at = wall;
   if (!row->lease) attempts_.erase(key_of(ref));

@@ -177,4 +177,20 @@ Task<Result<void>> MemoryStore::prune(NodeId node, std::uint64_t through) {
   co_return Result<void>();
 }
 
+Task<Result<bool>> MemoryStore::tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) {
+  co_return grants_.outbox().tell(std::move(rows), mark, now);
+}
+
+Task<Result<std::vector<ClaimedRow>>> MemoryStore::claim_outbox(std::string destination, std::size_t limit,
+                                                                Milliseconds hold) {
+  co_return grants_.outbox().claim(destination, limit, {clock_.boot(), hold});
+}
+
+Task<Result<void>> MemoryStore::settle_outbox(std::vector<Settled> rows) {
+  grants_.outbox().settle(rows, clock_.boot());
+  co_return Result<void>();
+}
+
+Task<Result<std::vector<OutboxDepth>>> MemoryStore::outbox_depths() { co_return grants_.outbox().depths(); }
+
 }  // namespace keyfob

@@ -13,6 +13,7 @@
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
 #include "ports/key_rotation.hpp"
+#include "ports/outbox.hpp"
 #include "store/memory/audit_table.hpp"
 #include "store/memory/directory.hpp"
 #include "store/memory/grant_table.hpp"
@@ -33,7 +34,8 @@ class MemoryStore final : public GrantReader,
                           public ResealStore,
                           public DataKeyChange,
                           public DataKeyHolders,
-                          public AuditStore {
+                          public AuditStore,
+                          public OutboxStore {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
@@ -92,6 +94,12 @@ class MemoryStore final : public GrantReader,
   Task<Result<std::vector<AuditRecord>>> chain(NodeId node, std::uint64_t after, std::size_t limit) override;
   Task<Result<std::vector<AuditHead>>> heads() override;
   Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
+
+  Task<Result<bool>> tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) override;
+  Task<Result<std::vector<ClaimedRow>>> claim_outbox(std::string destination, std::size_t limit,
+                                                     Milliseconds hold) override;
+  Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
+  Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
 
  private:
   Clock& clock_;

@@ -8,17 +8,19 @@ namespace {
 
 constexpr char kAll[] =
     "SELECT app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, return_to, created_at, "
-    "updated_at, revision FROM applications ORDER BY app_id";
+    "updated_at, revision, webhook_url FROM applications ORDER BY app_id";
 constexpr char kSecrets[] = "SELECT app_id, purpose, sealed, set_at FROM application_secrets ORDER BY app_id, position";
 constexpr char kRevision[] = "SELECT revision FROM applications WHERE app_id = $1 FOR UPDATE";
 constexpr char kNameTaken[] = "SELECT 1 FROM applications WHERE name = $1 AND app_id <> $2";
 constexpr char kInsert[] =
     "INSERT INTO applications (app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, "
-    "return_to, created_at, updated_at, revision) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+    "return_to, created_at, updated_at, revision, webhook_url) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, "
+    "$12, $13) "
     "ON CONFLICT DO NOTHING RETURNING 1";
 constexpr char kReplace[] =
     "UPDATE applications SET (app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, "
-    "return_to, created_at, updated_at, revision) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+    "return_to, created_at, updated_at, revision, webhook_url) = ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, "
+    "$13) "
     "WHERE app_id = $1 RETURNING 1";
 constexpr char kDropSecrets[] = "DELETE FROM application_secrets WHERE app_id = $1";
 constexpr char kAddSecret[] =
@@ -34,6 +36,8 @@ constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = $1",
                                       "DELETE FROM data_keys WHERE app_id = $1",
                                       "DELETE FROM application_secrets WHERE app_id = $1",
                                       "DELETE FROM data_key_holders WHERE app_id = $1",
+                                      "DELETE FROM outbox WHERE destination = $1",
+                                      "DELETE FROM marks WHERE app_id = $1",
                                       "DELETE FROM applications WHERE app_id = $1"};
 
 ApplicationRecord read_application(Rows& rows) {
@@ -51,6 +55,7 @@ ApplicationRecord read_application(Rows& rows) {
   app.created_at = rows.time();
   app.updated_at = rows.time();
   app.revision = static_cast<std::uint64_t>(rows.integer());
+  app.webhook_url = rows.text();
   return record;
 }
 
@@ -79,7 +84,7 @@ bool write_application(Dialogue& dialogue, const Application& app, bool present)
   return dialogue
       .ask(present ? kReplace : kInsert, app.id, app.name, app.provider, app.client_id, app.v3_client_id,
            app.mode == Mode::simulated, app.redirect_uri, join_netstrings(app.scopes), join_netstrings(app.return_to),
-           app.created_at, app.updated_at, app.revision)
+           app.created_at, app.updated_at, app.revision, app.webhook_url)
       .next();
 }
 

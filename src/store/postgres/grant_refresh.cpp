@@ -1,6 +1,7 @@
 // Begin, commit and update: one conditional statement each. When it finds no row, the reason is asked for apart.
 #include "store/postgres/grant_row.hpp"
 #include "store/postgres/grant_statements.hpp"
+#include "store/postgres/outbox_statements.hpp"
 
 namespace keyfob::postgres {
 namespace {
@@ -74,10 +75,13 @@ Question begin_question(const BeginRequest& request) {
 
 Question commit_question(const CommitRequest& request, WriterId writer) {
   const KeptPair& pair = request.pair;
-  return {pair.grant.str(),
-          {call(kCommit, pair.app, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access,
-                pair.sealed.refresh, pair.access_expires_at, pair.refresh_expires_at, pair.scope, request.rotated_at,
-                request.due_at, writer, minute_of(request.rotated_at), request.node.id, request.renew_by)}};
+  Question question{pair.grant.str(), {}};
+  add_notice_calls(question.calls, {pair.app, pair.grant}, pair.at, request.notices);
+  question.calls.push_back(call(kCommit, pair.app, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access,
+                                pair.sealed.refresh, pair.access_expires_at, pair.refresh_expires_at, pair.scope,
+                                request.rotated_at, request.due_at, writer, minute_of(request.rotated_at),
+                                request.node.id, request.renew_by));
+  return question;
 }
 
 Question update_question(const UpdateRequest& request, WriterId writer) {
@@ -91,6 +95,7 @@ Question update_question(const UpdateRequest& request, WriterId writer) {
   add_attention(main.arguments, change.attention.value_or(std::nullopt));
   main.arguments.add(writer);
   Question question{ref.grant.str(), {}};
+  add_notice_calls(question.calls, ref, request.at, change.notices);
   if (change.forget_tokens) {
     main.sql = kUpdateAndForget;
     main.arguments.add(change.association_mac);

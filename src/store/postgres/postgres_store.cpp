@@ -7,6 +7,7 @@
 #include "store/postgres/connect.hpp"
 #include "store/postgres/grant_row.hpp"
 #include "store/postgres/machinery.hpp"
+#include "store/postgres/outbox_statements.hpp"
 #include "store/postgres/schema.hpp"
 
 namespace keyfob {
@@ -48,6 +49,11 @@ std::unexpected<Error> no_such_grant(const GrantRef& ref) {
 Result<MaybeGrant> maybe_grant(RowSpan rows) {
   if (!rows[0].next()) return MaybeGrant();
   return MaybeGrant(pg::read_grant(rows[0]));
+}
+
+/// The first answers are those of the notices that went before the change.
+auto changed_grant(const std::vector<Notice>& notices) {
+  return [skip = notices.size()](RowSpan rows) { return maybe_grant(rows.subspan(skip)); };
 }
 
 Result<std::vector<GrantRecord>> all_grants(RowSpan rows) { return pg::read_grants(rows[0]); }
@@ -197,12 +203,13 @@ Task<Result<BeginOutcome>> PostgresStore::begin(BeginRequest request) {
 
 Task<Result<CommitOutcome>> PostgresStore::commit(CommitRequest request) {
   auto question = pg::commit_question(request, machinery_->writer_id);
+  auto read = changed_grant(request.notices);
   question.news = true;
   const auto minute = pg::minute_of(request.rotated_at);
   if (machinery_->is_new_minute(minute)) {
     question.calls.push_back(pg::forget_counts(request.pair.app, minute - kMinutesKept));
   }
-  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), maybe_grant);
+  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), std::move(read));
   if (!stored) co_return fail(std::move(stored.error()));
   if (*stored) co_return Committed{std::move(**stored)};
   GrantRef ref{request.pair.app, request.pair.grant};
@@ -214,8 +221,9 @@ Task<Result<CommitOutcome>> PostgresStore::commit(CommitRequest request) {
 Task<Result<UpdateOutcome>> PostgresStore::update(GrantRef ref, GrantVersion at, GrantChange change, WallTime now) {
   const pg::UpdateRequest request{ref, at, std::move(change), now};
   auto question = pg::update_question(request, machinery_->writer_id);
+  auto read = changed_grant(request.change.notices);
   question.news = true;
-  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), maybe_grant);
+  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), std::move(read));
   if (!stored) co_return fail(std::move(stored.error()));
   if (*stored) co_return Updated{std::move(**stored)};
   auto present = co_await load(std::move(ref));
@@ -229,17 +237,23 @@ Task<Result<std::vector<Result<void>>>> PostgresStore::put(std::vector<PutReques
   using Answers = Result<std::vector<Result<void>>>;
   pg::Question question;
   question.news = true;
-  for (const auto& request : requests) {
-    if (complete(request)) question.calls.push_back(pg::put_call(request, machinery_->writer_id));
+  std::vector<std::size_t> answered_by(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!complete(requests[i])) continue;
+    auto notices = pg::put_notice_calls(requests[i]);
+    std::ranges::move(notices.before, std::back_inserter(question.calls));
+    answered_by[i] = question.calls.size();
+    question.calls.push_back(pg::put_call(requests[i], machinery_->writer_id));
+    std::ranges::move(notices.after, std::back_inserter(question.calls));
   }
   std::vector<Result<void>> incomplete(
       requests.size(), fail(ErrorCode::invalid_argument, "a grant has an application, an id and a user"));
   if (question.calls.empty()) co_return incomplete;
-  auto read = [requests = std::move(requests), incomplete = std::move(incomplete)](RowSpan rows) -> Answers {
+  auto read = [requests = std::move(requests), incomplete = std::move(incomplete),
+               answered_by = std::move(answered_by)](RowSpan rows) -> Answers {
     auto answers = incomplete;
-    std::size_t next = 0;
     for (std::size_t i = 0; i < requests.size(); ++i) {
-      if (complete(requests[i])) answers[i] = put_answer(requests[i], rows[next++].count() > 0);
+      if (complete(requests[i])) answers[i] = put_answer(requests[i], rows[answered_by[i]].count() > 0);
     }
     return answers;
   };

@@ -101,6 +101,12 @@ class PostgresStore final : public Store, public ChangeNotices {
   Task<Result<std::vector<AuditHead>>> heads() override;
   Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
 
+  Task<Result<bool>> tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) override;
+  Task<Result<std::vector<ClaimedRow>>> claim_outbox(std::string destination, std::size_t limit,
+                                                     Milliseconds hold) override;
+  Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
+  Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
+
  private:
   struct Machinery;
   explicit PostgresStore(std::unique_ptr<Machinery> machinery);

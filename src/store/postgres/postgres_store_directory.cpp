@@ -3,6 +3,7 @@
 #include "store/postgres/directory_dialogues.hpp"
 #include "store/postgres/key_dialogues.hpp"
 #include "store/postgres/machinery.hpp"
+#include "store/postgres/outbox_statements.hpp"
 
 namespace keyfob {
 
@@ -152,6 +153,35 @@ Task<Result<std::vector<AuditHead>>> PostgresStore::heads() {
 Task<Result<void>> PostgresStore::prune(NodeId node, std::uint64_t through) {
   auto question = pg::prune_audit_question(node, through);
   return pg::ask<Result<void>>(machinery_->writers, std::move(question), nothing);
+}
+
+// --- outbox ---
+
+Task<Result<bool>> PostgresStore::tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) {
+  auto body = [rows = std::move(rows), mark = std::move(mark), now](Dialogue& d) {
+    return pg::tell(d, rows, mark, now);
+  };
+  return pg::talk<Result<bool>>(machinery_->writers, std::move(body), pg::News::no);
+}
+
+Task<Result<std::vector<ClaimedRow>>> PostgresStore::claim_outbox(std::string destination, std::size_t limit,
+                                                                  Milliseconds hold) {
+  auto question = pg::claim_outbox_question(destination, limit, hold);
+  auto read = [](RowSpan rows) -> Result<std::vector<ClaimedRow>> { return pg::read_claimed_rows(rows[0]); };
+  return pg::ask<Result<std::vector<ClaimedRow>>>(machinery_->writers, std::move(question), std::move(read));
+}
+
+Task<Result<void>> PostgresStore::settle_outbox(std::vector<Settled> rows) {
+  auto question = pg::settle_outbox_question(rows);
+  if (question.calls.empty()) co_return Result<void>();
+  auto settled = co_await pg::ask<Result<void>>(machinery_->writers, std::move(question), nothing);
+  co_return settled;
+}
+
+Task<Result<std::vector<OutboxDepth>>> PostgresStore::outbox_depths() {
+  auto question = pg::outbox_depths_question();
+  auto read = [](RowSpan rows) -> Result<std::vector<OutboxDepth>> { return pg::read_outbox_depths(rows[0]); };
+  return pg::ask<Result<std::vector<OutboxDepth>>>(machinery_->readers, std::move(question), std::move(read));
 }
 
 }  // namespace keyfob

@@ -6,26 +6,33 @@ namespace {
 
 constexpr char kAll[] =
     "SELECT app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, return_to, created_at, "
-    "updated_at, revision FROM applications ORDER BY app_id";
+    "updated_at, revision, webhook_url FROM applications ORDER BY app_id";
 constexpr char kSecrets[] =
     "SELECT purpose, sealed, set_at FROM application_secrets WHERE app_id = ? ORDER BY position";
 constexpr char kRevision[] = "SELECT revision FROM applications WHERE app_id = ?";
 constexpr char kInsert[] =
     "INSERT INTO applications (app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, "
-    "return_to, created_at, updated_at, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "return_to, created_at, updated_at, revision, webhook_url) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 constexpr char kReplace[] =
     "UPDATE applications SET (app_id, name, provider, client_id, v3_client_id, simulated, redirect_uri, scopes, "
-    "return_to, created_at, updated_at, revision) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE app_id = ?";
+    "return_to, created_at, updated_at, revision, webhook_url) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE app_id "
+    "= ?";
 constexpr char kDropSecrets[] = "DELETE FROM application_secrets WHERE app_id = ?";
 constexpr char kAddSecret[] =
     "INSERT INTO application_secrets (app_id, position, purpose, sealed, set_at) VALUES (?, ?, ?, ?, ?)";
 
-constexpr const char* kRemoveAll[] = {
-    "DELETE FROM grants WHERE app_id = ?",           "DELETE FROM grant_vehicles WHERE app_id = ?",
-    "DELETE FROM late_pairs WHERE app_id = ?",       "DELETE FROM refresh_counts WHERE app_id = ?",
-    "DELETE FROM callers WHERE app_id = ?",          "DELETE FROM consents WHERE app_id = ?",
-    "DELETE FROM data_keys WHERE app_id = ?",        "DELETE FROM application_secrets WHERE app_id = ?",
-    "DELETE FROM data_key_holders WHERE app_id = ?", "DELETE FROM applications WHERE app_id = ?"};
+constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = ?",
+                                      "DELETE FROM grant_vehicles WHERE app_id = ?",
+                                      "DELETE FROM late_pairs WHERE app_id = ?",
+                                      "DELETE FROM refresh_counts WHERE app_id = ?",
+                                      "DELETE FROM callers WHERE app_id = ?",
+                                      "DELETE FROM consents WHERE app_id = ?",
+                                      "DELETE FROM data_keys WHERE app_id = ?",
+                                      "DELETE FROM application_secrets WHERE app_id = ?",
+                                      "DELETE FROM data_key_holders WHERE app_id = ?",
+                                      "DELETE FROM outbox WHERE destination = ?",
+                                      "DELETE FROM marks WHERE app_id = ?",
+                                      "DELETE FROM applications WHERE app_id = ?"};
 
 ApplicationRecord read_application(Query& query) {
   ApplicationRecord record;
@@ -42,6 +49,7 @@ ApplicationRecord read_application(Query& query) {
   app.created_at = query.time();
   app.updated_at = query.time();
   app.revision = static_cast<std::uint64_t>(query.integer());
+  app.webhook_url = query.text();
   return record;
 }
 
@@ -76,7 +84,7 @@ bool write_application(Connection& connection, const Application& app, bool pres
   const auto return_to = join_netstrings(app.return_to);
   auto query = connection.query(present ? kReplace : kInsert);
   query.with(app.id, app.name, app.provider, app.client_id, app.v3_client_id, app.mode == Mode::simulated,
-             app.redirect_uri, scopes, return_to, app.created_at, app.updated_at, app.revision);
+             app.redirect_uri, scopes, return_to, app.created_at, app.updated_at, app.revision, app.webhook_url);
   if (present) query.with(app.id);
   return query.run_unless_constrained();
 }

@@ -1,6 +1,7 @@
 // Begin, commit and update: each is a look at the row and one conditional write, alone in the writer's transaction.
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
+#include "store/sqlite/outbox_queries.hpp"
 
 namespace keyfob::sqlite {
 namespace {
@@ -142,6 +143,7 @@ Result<CommitOutcome> commit(Connection& connection, const CommitRequest& reques
   if (!row) return no_such_grant(ref);
   Grant& grant = row->record.grant;
   if (grant.version != request.pair.at || grant.status == GrantStatus::revoked) return Moved{std::move(row->record)};
+  add_notices(connection, request.notices, grant.status);
   apply(request, row->record);
   connection.query(kStorePair)
       .with(row->record.sealed.access, row->record.sealed.refresh, grant.access_expires_at, grant.refresh_expires_at,
@@ -157,6 +159,7 @@ Result<UpdateOutcome> update(Connection& connection, const UpdateRequest& reques
   if (!row) return no_such_grant(request.ref);
   if (row->record.grant.version != request.at) return Moved{std::move(row->record)};
   const bool held = row->record.grant.attempt.has_value();
+  add_notices(connection, request.change.notices, row->record.grant.status);
   apply(request.change, request.wall, row->record);
   write_change(connection, *row, held && !row->record.grant.attempt, request.change.forget_tokens);
   return Updated{std::move(row->record)};

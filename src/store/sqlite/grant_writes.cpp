@@ -4,11 +4,13 @@
 #include "base/text_list.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
+#include "store/sqlite/outbox_queries.hpp"
 
 namespace keyfob::sqlite {
 namespace {
 
-constexpr char kPresent[] = "SELECT rowid, generation, epoch, vehicles FROM grants WHERE app_id = ? AND grant_id = ?";
+constexpr char kPresent[] =
+    "SELECT rowid, generation, epoch, vehicles, status FROM grants WHERE app_id = ? AND grant_id = ?";
 constexpr char kInsert[] = "INSERT INTO grants (" KEYFOB_PUT_COLUMNS ") VALUES (" KEYFOB_PUT_PARAMETERS ")";
 constexpr char kReplace[] =
     "UPDATE grants SET (" KEYFOB_PUT_COLUMNS ") = (" KEYFOB_PUT_PARAMETERS
@@ -39,6 +41,7 @@ struct Present {
   std::int64_t rowid = 0;
   GrantVersion version;
   std::vector<std::string> vehicles;
+  std::optional<GrantStatus> status;
 };
 
 std::optional<Present> look(Connection& connection, const AppId& app, const GrantId& grant) {
@@ -49,6 +52,7 @@ std::optional<Present> look(Connection& connection, const AppId& app, const Gran
   present.version.generation = query.number<Generation>();
   present.version.epoch = query.number<Epoch>();
   present.vehicles = split_netstrings(query.text()).value_or(std::vector<std::string>());
+  present.status = grant_status_from(query.text());
   return present;
 }
 
@@ -63,12 +67,14 @@ void add_vehicles(Connection& connection, const Grant& grant) {
   }
 }
 
-Result<void> insert(Connection& connection, const GrantRecord& record) {
+Result<void> insert(Connection& connection, const PutRequest& request) {
+  const GrantRecord& record = request.record;
   const GrantTexts texts(record.grant);
   auto query = connection.query(kInsert);
   bind_grant(query, record, texts);
   if (!query.run_unless_constrained()) return taken(record.grant);
   add_vehicles(connection, record.grant);
+  add_notices(connection, request.notices, std::nullopt);
   return {};
 }
 
@@ -89,6 +95,7 @@ Result<void> replace(Connection& connection, const PutRequest& request) {
   }
   add_vehicles(connection, grant);
   connection.query(kDropOldLate).with(grant.app, grant.id, grant.version.epoch).run();
+  add_notices(connection, request.notices, present->status);
   return {};
 }
 
@@ -99,7 +106,7 @@ Result<void> put(Connection& connection, const PutRequest& request) {
   if (grant.app.empty() || grant.id.empty() || grant.user.empty()) {
     return fail(ErrorCode::invalid_argument, "a grant has an application, an id and a user");
   }
-  return request.replaces ? replace(connection, request) : insert(connection, request.record);
+  return request.replaces ? replace(connection, request) : insert(connection, request);
 }
 
 Result<void> remove(Connection& connection, const GrantRef& ref) {

@@ -9,6 +9,7 @@
 #include "store/sqlite/file_guard.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/key_queries.hpp"
+#include "store/sqlite/outbox_queries.hpp"
 #include "store/sqlite/schema.hpp"
 
 namespace keyfob {
@@ -331,6 +332,33 @@ Task<Result<std::vector<AuditHead>>> SqliteStore::heads() {
 Task<Result<void>> SqliteStore::prune(NodeId node, std::uint64_t through) {
   auto work = [node = std::move(node), through](Connection& c) { return sqlite::prune_audit(c, node, through); };
   return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<bool>> SqliteStore::tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) {
+  auto work = [rows = std::move(rows), mark = std::move(mark), now](Connection& c) {
+    return sqlite::tell(c, rows, mark, now);
+  };
+  return submit<Result<bool>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::vector<ClaimedRow>>> SqliteStore::claim_outbox(std::string destination, std::size_t limit,
+                                                                Milliseconds hold) {
+  auto work = [this, claim = sqlite::OutboxClaim{std::move(destination), limit, hold}](Connection& c) {
+    return sqlite::claim_outbox(c, claim, machinery_->clock.now());
+  };
+  return submit<Result<std::vector<ClaimedRow>>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::settle_outbox(std::vector<Settled> rows) {
+  auto work = [this, rows = std::move(rows)](Connection& c) {
+    return sqlite::settle_outbox(c, rows, machinery_->clock.now());
+  };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::vector<OutboxDepth>>> SqliteStore::outbox_depths() {
+  auto work = [](Connection& c) { return sqlite::outbox_depths(c); };
+  return submit<Result<std::vector<OutboxDepth>>>(machinery_->readers, std::move(work));
 }
 
 Task<Result<std::vector<std::string>>> SqliteStore::check() {

@@ -91,6 +91,12 @@ class SqliteStore final : public Store {
   Task<Result<std::vector<AuditHead>>> heads() override;
   Task<Result<void>> prune(NodeId node, std::uint64_t through) override;
 
+  Task<Result<bool>> tell(std::vector<OutboxRow> rows, std::optional<Mark> mark, WallTime now) override;
+  Task<Result<std::vector<ClaimedRow>>> claim_outbox(std::string destination, std::size_t limit,
+                                                     Milliseconds hold) override;
+  Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
+  Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
+
   /// Reads the whole file and says what is wrong with its structure; empty: nothing. Takes seconds per gigabyte.
   Task<Result<std::vector<std::string>>> check();
 
