@@ -21,6 +21,9 @@ constexpr char kFindByBoth[] = KEYFOB_BY_VEHICLE "AND g.user_id = $3 " KEYFOB_MO
 constexpr char kListAll[] = "SELECT " KEYFOB_GRANT_COLUMNS
                             " FROM grants AS g WHERE g.app_id = $1 AND g.grant_id > $2 AND ($3 = '' OR g.status = $3) "
                             "ORDER BY g.grant_id LIMIT $4";
+constexpr char kListByStatus[] = "SELECT " KEYFOB_GRANT_COLUMNS
+                                 " FROM grants AS g WHERE g.app_id = $1 AND g.status = $3 AND g.status <> 'active' "
+                                 "AND g.grant_id > $2 ORDER BY g.grant_id LIMIT $4";
 // A page of one user or vehicle comes by its own index, not by walking the application in the order of ids: hence the
 // expression, which no index serves.
 constexpr char kListByUser[] =
@@ -51,6 +54,8 @@ Question page_question(const GrantFilter& filter, const PagePosition& after, std
     return {{}, {call(kListByVehicle, after.app, after.grant, status, limit, filter.user, filter.vehicle)}};
   }
   if (!filter.user.empty()) return {{}, {call(kListByUser, after.app, after.grant, status, limit, filter.user)}};
+  const bool by_status = filter.status && *filter.status != GrantStatus::active;
+  if (by_status) return {{}, {call(kListByStatus, after.app, after.grant, status, limit)}};
   return {{}, {call(kListAll, after.app, after.grant, status, limit)}};
 }
 

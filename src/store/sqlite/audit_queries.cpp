@@ -27,6 +27,16 @@ constexpr char kPrune[] = "DELETE FROM audit WHERE node_id = ? AND sequence <= ?
 constexpr char kPage[] = "SELECT " KEYFOB_AUDIT_COLUMNS " FROM audit WHERE at <= ? " KEYFOB_AUDIT_PAGE;
 constexpr char kPageOf[] = "SELECT " KEYFOB_AUDIT_COLUMNS
                            " FROM audit WHERE at <= ? AND ? IN (grant_id, user_id, actor, subject) " KEYFOB_AUDIT_PAGE;
+constexpr char kPageOfGrant[] =
+    "SELECT " KEYFOB_AUDIT_COLUMNS " FROM audit WHERE at <= ? AND grant_id = ? AND grant_id <> '' " KEYFOB_AUDIT_PAGE;
+
+constexpr char kIsGrant[] = "SELECT 1 FROM audit WHERE grant_id = ? AND grant_id <> '' LIMIT 1";
+
+/// A grant's history comes by its index; ids of grants are random, so that nothing else has such a name.
+const char* page_for(Connection& connection, const std::string& subject) {
+  if (subject.empty()) return kPage;
+  return connection.query(kIsGrant).with(subject).step() ? kPageOfGrant : kPageOf;
+}
 
 AuditRecord read_record(Query& query) {
   AuditRecord record;
@@ -104,7 +114,7 @@ Result<AuditPage> find_audit(Connection& connection, const AuditQuery& wanted) {
   const auto from = cursor_from(wanted.cursor);
   if (!from) return fail(ErrorCode::invalid_argument, "cursor: not one of this list");
   const std::size_t limit = std::clamp<std::size_t>(wanted.limit, 1, 1000);
-  auto query = connection.query(wanted.subject.empty() ? kPage : kPageOf);
+  auto query = connection.query(page_for(connection, wanted.subject));
   query.with(from->at);
   if (!wanted.subject.empty()) query.with(wanted.subject);
   query.with(wanted.since, wanted.app, wanted.app, wanted.action, wanted.action, from->at, from->at, from->node,

@@ -36,6 +36,9 @@ TEST_F(Cost, of_a_look_up_is_flat) {
     filter.app = app;
     filter.limit = 10;
     costs_few_pages("first page", [&] { return list(*connection, filter, now()); });
+    filter.status = GrantStatus::needs_reauth;
+    costs_few_pages("list by status", [&] { return list(*connection, filter, now()); });
+    filter.status = {};
     filter.user = some.user;
     costs_few_pages("list by user", [&] { return list(*connection, filter, now()); });
     filter.vehicle = some.vehicles[0];

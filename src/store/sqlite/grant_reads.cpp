@@ -29,6 +29,9 @@ constexpr char kFindByBoth[] = KEYFOB_BY_VEHICLE "AND g.user_id = ? " KEYFOB_MOS
 constexpr char kListAll[] =
     "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id > ? AND " KEYFOB_STATUS
     " ORDER BY g.grant_id LIMIT ?";
+constexpr char kListByStatus[] = "SELECT " KEYFOB_GRANT_COLUMNS
+                                 "FROM grants g WHERE g.app_id = ? AND g.status = ? AND g.status <> 'active' "
+                                 "AND g.grant_id > ? ORDER BY g.grant_id LIMIT ?";
 constexpr char kListByUser[] = "SELECT " KEYFOB_GRANT_COLUMNS
                                "FROM grants g WHERE g.app_id = ? AND g.user_id = ? AND g.grant_id || '' > ? "
                                "AND " KEYFOB_STATUS " ORDER BY g.grant_id || '' LIMIT ?";
@@ -65,6 +68,12 @@ void hold_against(GrantRecord& record, const VehicleId& vehicle) {
 std::vector<GrantRecord> page_of(Connection& connection, const GrantFilter& filter, const Position& after,
                                  std::size_t limit, StoreTime now) {
   const std::string_view status = filter.status ? to_string(*filter.status) : std::string_view();
+  const bool by_status = filter.status && *filter.status != GrantStatus::active;
+  if (by_status && filter.vehicle.empty() && filter.user.empty()) {
+    auto query = connection.query(kListByStatus);
+    query.with(after.app, status, after.grant, limit);
+    return read_grants(query, now);
+  }
   const char* sql = !filter.vehicle.empty() ? kListByVehicle : !filter.user.empty() ? kListByUser : kListAll;
   auto query = connection.query(sql);
   query.with(after.app);
