@@ -2,6 +2,7 @@
 
 #include "api/endpoint.hpp"
 #include "api/handlers.hpp"
+#include "api/outlook_api.hpp"
 
 namespace keyfob::api {
 namespace {
@@ -21,6 +22,8 @@ constexpr std::array kEndpoints = {
     Endpoint{"GET", "/v1/grants", permission, grant_read, "user vehicle status limit cursor app", plain, list_grants,
              "List grants"},
     Endpoint{"GET", "/v1/grants/{id}", permission, grant_read, "app", plain, get_grant, "Show one grant"},
+    Endpoint{"GET", "/v1/grants/{id}/outlook", permission, grant_read, "app", plain, get_outlook,
+             "What Keyfob will do with a grant next, and why"},
     Endpoint{"POST", "/v1/grants/{id}/refresh", permission, grant_write, "app", plain, refresh_grant,
              "Rotate the token pair of a grant", "grant.refresh_asked"},
     Endpoint{"DELETE", "/v1/grants/{id}", permission, grant_revoke, "app local", plain, revoke_grant,

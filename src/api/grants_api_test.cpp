@@ -207,6 +207,24 @@ TEST_F(GrantsApi, an_admin_finds_a_grant_by_its_id_alone_and_lists_all_applicati
   EXPECT_THAT(world_.get("/v1/grants/none", "root"), is_problem(404, "unknown_grant"));
 }
 
+TEST_F(GrantsApi, an_outlook_says_what_comes_next_and_that_nothing_went_wrong_yet) {
+  const Grant grant = world_.import("ada", "car-1");
+  const http::Response response = world_.get("/v1/grants/" + grant.id.str() + "/outlook");
+  ASSERT_THAT(response, has_status(200));
+  const auto outlook = json_of(response);
+  EXPECT_EQ(outlook.at("status").as_string(), "active");
+  EXPECT_EQ(outlook.at("due_at").as_string(), to_rfc3339(grant.due_at));
+  EXPECT_EQ(outlook.at("renew_by").as_string(), to_rfc3339(grant.renew_by));
+  for (const char* none : {"rotated_at", "refusals", "attempt"}) EXPECT_TRUE(outlook.at(none).is_null()) << none;
+}
+
+TEST_F(GrantsApi, an_outlook_is_only_for_those_who_may_see_the_grant) {
+  const Grant grant = world_.import("ada", "car-1");
+  keep_to("bobs", {"bob"});
+  EXPECT_THAT(world_.get("/v1/grants/" + grant.id.str() + "/outlook", "bobs"), is_problem(403, "forbidden"));
+  EXPECT_THAT(world_.get("/v1/grants/none/outlook"), is_problem(404, "unknown_grant"));
+}
+
 // --- /v1/grants
 
 TEST_F(GrantsApi, an_import_answers_with_the_grant_and_never_with_its_tokens) {

@@ -4,14 +4,21 @@
 #include <cctype>
 
 #include "api/endpoint.hpp"
+#include "api/openapi_schemas.hpp"
 
 namespace keyfob::api {
 namespace {
 
 namespace json = boost::json;
 
+json::value parse(std::string_view text) { return json::parse(json::string_view(text.data(), text.size())); }
+
+json::object content_of(std::string_view schema, std::string_view type = "application/json") {
+  return {{type, {{"schema", {{"$ref", "#/components/schemas/" + std::string(schema)}}}}}};
+}
+
 json::object parameter(std::string_view name, std::string_view where) {
-  return {{"name", name}, {"in", where}, {"required", where == "path"}, {"schema", {{"type", "string"}}}};
+  return {{"name", name}, {"in", where}, {"required", where == "path"}, {"schema", parse(parameter_json(name))}};
 }
 
 json::array parameters_of(const Endpoint& endpoint) {
@@ -31,17 +38,37 @@ json::array parameters_of(const Endpoint& endpoint) {
   return out;
 }
 
+json::object failure() {
+  return {{"description", "A problem document (RFC 9457); the header Keyfob-Error has its code"},
+          {"content", content_of("Problem", "application/problem+json")}};
+}
+
+/// Revoking at the provider has two good ends; everything else has one.
+json::object responses_of(const Endpoint& endpoint, const std::optional<Shape>& shape) {
+  if (!shape) return {{"2XX", {{"description", "Done"}}}, {"default", failure()}};
+  json::object done = {{"description", "Done"}};
+  if (!shape->response.empty()) done["content"] = content_of(shape->response);
+  json::object out = {{std::to_string(shape->status), std::move(done)}};
+  if (endpoint.method == "DELETE") out["204"] = json::object{{"description", "Done"}};
+  out["default"] = failure();
+  return out;
+}
+
 json::object operation(const Endpoint& endpoint) {
-  const json::object failure = {
-      {"description", "A problem document (RFC 9457); the header Keyfob-Error has its code"},
-      {"content", {{"application/problem+json", {{"schema", {{"$ref", "#/components/schemas/Problem"}}}}}}}};
+  const auto shape = shape_of(endpoint.method, endpoint.path);
   json::object out = {{"summary", endpoint.summary},
                       {"parameters", parameters_of(endpoint)},
-                      {"responses", {{"2XX", {{"description", "Done"}}}, {"default", failure}}}};
+                      {"responses", responses_of(endpoint, shape)}};
+  if (shape && !shape->request.empty()) out["requestBody"] = json::object{{"content", content_of(shape->request)}};
+  if (endpoint.trait == Trait::bulk) {
+    out["requestBody"] = json::object{{"description", "JSON lines, each a NewGrant; at most 1000"},
+                                      {"content", {{"application/x-ndjson", json::object()}}}};
+  }
   if (endpoint.audience == Audience::anybody) {
     out["security"] = json::array();
   } else if (endpoint.audience != Audience::caller) {
     out["x-permission"] = to_string(endpoint.permission);
+    out["x-whole-installation"] = endpoint.audience == Audience::operators;
   }
   return out;
 }
@@ -61,19 +88,7 @@ json::object authz_operation() {
 }
 
 json::object components() {
-  const json::object text = {{"type", "string"}};
-  const json::object problem = {{"type", "object"},
-                                {"properties",
-                                 {{"type", text},
-                                  {"title", text},
-                                  {"status", {{"type", "integer"}}},
-                                  {"detail", text},
-                                  {"code", text},
-                                  {"hint", text},
-                                  {"grant", text},
-                                  {"user", text},
-                                  {"vehicles", {{"type", "array"}, {"items", text}}}}}};
-  return {{"schemas", {{"Problem", problem}}},
+  return {{"schemas", parse(schemas_json())},
           {"securitySchemes", {{"apiKey", {{"type", "http"}, {"scheme", "bearer"}}}}}};
 }
 
