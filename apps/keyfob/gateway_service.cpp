@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/direct_token.hpp"
+#include "console/console.hpp"
 #include "gateway/gateway.hpp"
 
 namespace keyfob::node {
@@ -29,7 +30,10 @@ Result<http::ServiceFactory> gateway_service(const config::Config& config, Node&
   ports.audit = node.audit();
   gateway::GatewayOptions options;
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
-  options.is_api = api::Api::serves;
+  const bool console = config.console.enabled;
+  options.is_api = [console](std::string_view path) {
+    return api::Api::serves(path) || (console && console::Console::serves(path));
+  };
   options.api = std::move(api);
   options.remember_retry_after = config.upstream.remember_retry_after;
   options.direct = [&node] { return std::make_unique<DirectTokens>(node.api().direct_token()); };

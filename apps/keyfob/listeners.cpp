@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "apps/keyfob/gateway_service.hpp"
+#include "apps/keyfob/system_clock.hpp"
+#include "console/console.hpp"
 #include "http/problem.hpp"
 #include "http/server.hpp"
 
@@ -60,6 +62,27 @@ http::Handler api_handler(Node& node) {
   return [&node](http::Request request) { return node.api().handle(std::move(request)); };
 }
 
+/// API and console, for the private listener.
+http::Handler private_handler(Node& node, std::shared_ptr<console::Console> console) {
+  return [&node, console = std::move(console)](http::Request request) {
+    const bool pages = console != nullptr && console::Console::serves(request.path());
+    return pages ? console->handle(std::move(request)) : node.api().handle(std::move(request));
+  };
+}
+
+std::shared_ptr<console::Console> make_console(const config::Config& config, Node& node) {
+  if (!config.console.enabled) return nullptr;
+  console::ConsoleOptions options;
+  options.sessions.idle = config.console.idle;
+  options.sessions.lifetime = config.console.lifetime;
+  options.audit = node.audit();
+  options.listener_has_tls = config.server.tls.has_value();
+  auto made = std::make_shared<console::Console>(node.api(), node.gate(), node.clock(), options);
+  auto samples = made->take_samples(std::make_unique<SystemClock>());
+  asio::co_spawn(node.background(), std::move(samples), [](const std::exception_ptr&) {});
+  return made;
+}
+
 /// The rest of the API does not exist on the public side.
 http::Handler public_handler(Node& node) {
   return [&node](http::Request request) -> Task<http::Response> {
@@ -100,7 +123,7 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   auto main = common_config(config);
   main.listen = endpoint_texts(config.server.listen);
   main.threads = thread_count(config.server);
-  auto service = gateway_service(config, node, metrics, api_handler(node));
+  auto service = gateway_service(config, node, metrics, private_handler(node, make_console(config, node)));
   if (!service) return fail(service.error());
   if (auto added = add(std::move(main), *service, node); !added) return added;
   auto admin = common_config(config);

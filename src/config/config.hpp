@@ -123,6 +123,13 @@ struct AuditConfig {
   Milliseconds retention{};  ///< 0: records are kept for ever
 };
 
+/// [console]
+struct ConsoleConfig {
+  bool enabled = true;
+  Milliseconds idle = minutes(30);    ///< a session without a request ends
+  Milliseconds lifetime = hours(12);  ///< every session ends
+};
+
 /// A route of a provider; the words are those of the reference, checked here, mapped by the composition root.
 struct RouteConfig {
   std::string match;
@@ -174,6 +181,7 @@ struct Config {
   RefreshConfig refresh{};
   CacheConfig cache{};
   AuditConfig audit{};
+  ConsoleConfig console{};
   UpstreamConfig upstream{};
   EventsConfig events{};
   std::vector<ProviderConfig> providers{};

@@ -189,6 +189,13 @@ void read_audit(Section section, AuditConfig& audit) {
   section.refuse_unknown_keys();
 }
 
+void read_console(Section section, ConsoleConfig& console) {
+  section.read_flag("enabled", console.enabled);
+  section.read_duration("idle", console.idle, {seconds(1), days(30)});
+  section.read_duration("lifetime", console.lifetime, {seconds(1), days(30)});
+  section.refuse_unknown_keys();
+}
+
 void read_upstream(Section section, const ReadContext& context, UpstreamConfig& upstream) {
   section.read_duration("timeout", upstream.timeout, {Milliseconds(1), days(1)});
   section.read_duration("connect_timeout", upstream.connect_timeout, kShort);
