@@ -117,7 +117,7 @@ class Reach(ConsoleCase):
             for method, path in (("GET", "/console/"), ("GET", "/console"), ("POST", "/console/session"), ("GET", "/console/api/status"),
                                  ("GET", "/console/main.js")):
                 answer = harness.exchange(f"http://127.0.0.1:{port}", method, path, headers={"Keyfob-Console": "1"})
-                self.assert_answer(answer, 404, "no_route")
+                self.assertEqual((answer.status, answer.code), (404, "no_route"), f"{method} {path}: {answer}")
 
 
 class Off(ConsoleCase):
