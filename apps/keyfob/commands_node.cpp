@@ -7,8 +7,6 @@
 #include "apps/keyfob/commands.hpp"
 #include "apps/keyfob/daemon.hpp"
 #include "apps/keyfob/init_directory.hpp"
-#include "apps/keyfob/json_view.hpp"
-#include "apps/keyfob/table.hpp"
 
 namespace keyfob::cli {
 namespace {
@@ -58,23 +56,6 @@ Result<void> serve(Context& context) {
   return node::serve({**config, *file, context.verbose()});
 }
 
-std::string status_screen(const json::value& status) {
-  return render_fields({{"version", text_of(status, "version")},
-                        {"ready", text_of(status, "ready")},
-                        {"applications", text_of(status, "applications")},
-                        {"suspended applications", text_of(status, "suspended")},
-                        {"callers", text_of(status, "callers")},
-                        {"refreshes in flight", text_of(status, "flights")},
-                        {"pairs in the spool", text_of(status, "spooled")},
-                        {"grants in the cache", text_of(status, "cached")}});
-}
-
-Result<void> status(Context& context) {
-  auto answer = context.call("GET", "/v1/status");
-  if (!answer) return fail(answer.error());
-  return context.show(*answer, status_screen);
-}
-
 Result<void> version(Context& context) {
   if (context.json()) return context.show_text("{\"version\":\"" KEYFOB_VERSION "\"}\n");
   return context.show_text("keyfob " KEYFOB_VERSION "\n");
@@ -102,9 +83,6 @@ void add_node_commands(CLI::App& root, Action& chosen) {
   add_command(root, "serve", "Run the gateway and the API until SIGTERM",
               {{"keyfob --config /etc/keyfob/keyfob.toml serve", "SIGTERM drains, SIGHUP checks the configuration"}})
       .callback([&chosen] { chosen = serve; });
-  add_command(root, "status", "One screen: this node, its applications, what is under way",
-              {{"keyfob status --json", ""}})
-      .callback([&chosen] { chosen = status; });
   add_command(root, "version", "Show the version", {{"keyfob version --json", ""}}).callback([&chosen] {
     chosen = version;
   });

@@ -7,8 +7,10 @@
 
 #include "apps/keyfob/connect_api.hpp"
 #include "apps/keyfob/errors.hpp"
+#include "apps/keyfob/json_view.hpp"
 #include "apps/keyfob/terminal.hpp"
 #include "base/bytes.hpp"
+#include "base/nearest.hpp"
 #include "config/parse.hpp"
 
 namespace keyfob::cli {
@@ -46,14 +48,37 @@ Result<ApiTransport*> Context::transport() {
   return transport_.get();
 }
 
+std::string Context::hint_for_missing(ApiTransport& way, std::string_view target) {
+  for (const std::string kind : {"apps", "callers"}) {
+    const std::string prefix = "/v1/" + kind + "/";
+    if (!target.starts_with(prefix)) continue;
+    const auto name =
+        http::decode_component(target.substr(prefix.size(), target.find_first_of("/?", prefix.size()) - prefix.size()));
+    const auto list = way.send({"GET", "/v1/" + kind, {}, {}, {}});
+    boost::system::error_code failure;
+    const auto parsed = list ? boost::json::parse(list->body, failure) : boost::json::value();
+    std::vector<std::string> known;
+    for (const auto* element : elements_of(parsed, kind)) known.push_back(text_of(*element, "name"));
+    const std::string guess = name ? nearest(*name, known) : std::string();
+    if (!guess.empty()) return "did you mean `" + guess + "`?";
+  }
+  return {};
+}
+
 Result<ApiAnswer> Context::call(std::string method, std::string target, std::string body) {
   auto way = transport();
   if (!way) return fail(way.error());
+  const std::string target_kept = target;
   http::Request request{std::move(method), std::move(target), {}, std::move(body), {}};
   if (!request.body.empty()) request.headers.push_back({"content-type", "application/json"});
   auto response = (*way)->send(std::move(request));
   if (!response) return fail(response.error());
-  if (response->status >= 400) return fail(error_from(*response));
+  if (response->status >= 400) {
+    Error error = error_from(*response);
+    if (response->status == 404)
+      if (std::string hint = hint_for_missing(**way, target_kept); !hint.empty()) error.hint = std::move(hint);
+    return fail(std::move(error));
+  }
   ApiAnswer answer{response->status, std::move(response->body), nullptr};
   if (answer.text.empty()) return answer;
   boost::system::error_code failure;

@@ -47,6 +47,8 @@ class Context {
   Result<void> show_text(std::string_view text);
 
  private:
+  /// What is nearest to a name of the path that is not there; empty: nothing is.
+  std::string hint_for_missing(ApiTransport& way, std::string_view target);
   Result<ApiTransport*> transport();
 
   GlobalOptions options_;

@@ -19,6 +19,7 @@
 #include "apps/keyfob/open_ports.hpp"
 #include "apps/keyfob/terminal.hpp"
 #include "config/parse.hpp"
+#include "store/sqlite/backup.hpp"
 #include "store/sqlite/damage.hpp"
 #include "telemetry/event_tee.hpp"
 #include "telemetry/log.hpp"
@@ -131,10 +132,11 @@ Result<void> Daemon::open() {
 Result<void> Daemon::serve() {
   // Recovery comes before the first request, so before the first socket.
   if (auto started = node_->start(); !started) return started;
+  // Connections may wait in an inherited socket's queue already: what comes first is answered like everything else.
+  ready_ = true;
   auto listeners = Listeners::open(request_.config, *node_, observers_->metrics());
   if (!listeners) return fail(listeners.error());
   listeners_ = std::move(*listeners);
-  ready_ = true;
   look_for_damage();
   return {};
 }
@@ -142,6 +144,13 @@ Result<void> Daemon::serve() {
 void Daemon::look_for_damage() {
   const std::string path = sqlite_path(request_.config.store);
   if (path.empty()) return;
+  if (const auto copied = sqlite::copied_at(path); copied && *copied)
+    observers_->log().write(
+        LogLevel::warning,
+        fmt::format(
+            "this store was restored from a backup taken at {}: refresh tokens that were used since then are "
+            "dead. Never serve it while the original still runs. `keyfob doctor --probe` says which grants live",
+            to_rfc3339(**copied)));
   auto report = [this, path](const std::vector<std::string>& found) {
     observers_->log().write(
         LogLevel::error,
@@ -185,8 +194,8 @@ void Daemon::wait_for_signal() {
 
 void Daemon::drain() {
   observers_->log().write(LogLevel::info, "draining");
-  ready_ = false;
   const bool clean = listeners_->drain(request_.config.server.drain_timeout);
+  ready_ = false;
   node_->stop(request_.config.server.drain_timeout);
   observers_->log().write(LogLevel::info, clean ? "stopped" : "stopped; some requests had to be cut");
   listeners_.reset();

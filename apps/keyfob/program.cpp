@@ -72,6 +72,10 @@ void build(Program& program) {
   add_keys_commands(root, program.chosen);
   add_audit_commands(root, program.chosen);
   add_provider_commands(root, program.chosen);
+  add_status_command(root, program.chosen);
+  add_help_commands(root, program.chosen);
+  add_backup_command(root, program.chosen);
+  add_doctor_command(root, program.chosen);
 }
 
 std::vector<std::string> names_below(const CLI::App& app) {
@@ -159,11 +163,23 @@ std::optional<int> parse(Program& program, int argc, char** argv) {
                       fmt::format("`{} --help` lists what there is", command_path(at))));
 }
 
+/// `man app add` names a page: CLI11 would take "app" for the command to run, so it becomes `man keyfob-app-add`.
+std::vector<std::string> with_page_name(int argc, char** argv) {
+  std::vector<std::string> words(argv, argv + argc);
+  if (words.size() < 3 || words[1] != "man" || words[2].starts_with("-")) return words;
+  std::string page = words[2].starts_with("keyfob") ? "" : "keyfob";
+  for (std::size_t i = 2; i < words.size(); ++i) page += (page.empty() ? "" : "-") + words[i];
+  return {words[0], words[1], page};
+}
+
 int run_program(int argc, char** argv) {
   node::harden_process();
   Program program;
   build(program);
-  if (const auto finished = parse(program, argc, argv)) return *finished;
+  auto words = with_page_name(argc, argv);
+  std::vector<char*> pointers;
+  for (auto& word : words) pointers.push_back(word.data());
+  if (const auto finished = parse(program, static_cast<int>(pointers.size()), pointers.data())) return *finished;
   Context context(program.options);
   auto done = program.chosen(context);
   return done ? static_cast<int>(ExitCode::done) : report(done.error());

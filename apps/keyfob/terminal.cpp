@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdlib>
 #include <utility>
 
 #include "base/bytes.hpp"
@@ -21,6 +24,15 @@ bool write_all(int fd, std::string_view text) {
     text.remove_prefix(static_cast<std::size_t>(n));
   }
   return true;
+}
+
+/// https://no-color.org: set and not empty means no.
+bool wants_colours() {
+  const char* no = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  if (no != nullptr && *no != '\0') return false;
+  if (term == nullptr || std::string_view(term) == "dumb") return false;
+  return stdout_is_terminal();
 }
 
 /// Echo off for as long as it lives.
@@ -51,6 +63,19 @@ class SilentTerminal {
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
+
+std::string styled(Style style, std::string_view text) {
+  static constexpr std::array<std::string_view, 4> kCodes = {"", "32", "1;31", "2"};
+  const auto code = kCodes.at(static_cast<std::size_t>(style));
+  if (code.empty() || !wants_colours()) return std::string(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
+}
+
+std::size_t terminal_width() {
+  winsize size{};
+  if (!stdout_is_terminal() || ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  return size.ws_col;
+}
 
 bool print(std::string_view text) { return write_all(STDOUT_FILENO, text); }
 void print_error(std::string_view text) { (void)write_all(STDERR_FILENO, text); }

@@ -18,6 +18,13 @@ namespace keyfob::cli {
 bool print(std::string_view text);
 void print_error(std::string_view text);
 
+/// Colours, where somebody sees them: stdout is a terminal that is not "dumb", and NO_COLOR is not set.
+enum class Style : std::uint8_t { plain, good, alarm, faint };
+[[nodiscard]] std::string styled(Style style, std::string_view text);
+
+/// Columns of the terminal behind stdout; 0: it is none, so nothing has to fit.
+[[nodiscard]] std::size_t terminal_width();
+
 /// Asks on the controlling terminal with echo switched off; the echo comes back whatever happens.
 [[nodiscard]] Result<Secret> prompt_secret(std::string_view question);
 

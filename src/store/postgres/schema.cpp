@@ -73,6 +73,12 @@ Result<void> apply(Session& session) {
 
 }  // namespace
 
+Result<int> schema_of(Session& session) {
+  auto version = version_of(session);
+  if (!version) return fail(std::move(version.error()));
+  return static_cast<int>(version->value_or(0));
+}
+
 Result<void> migrate(Session& session, NoTables empty) {
   auto version = version_of(session);
   if (!version) return fail(std::move(version.error()));

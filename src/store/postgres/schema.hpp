@@ -24,4 +24,7 @@ enum class NoTables : std::uint8_t { make_them, is_wrong };
 /// tables have our names.
 Result<void> migrate(Session& session, NoTables empty);
 
+/// 0: no tables of Keyfob.
+Result<int> schema_of(Session& session);
+
 }  // namespace keyfob::postgres
