@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "apps/keyfob/gateway_service.hpp"
+#include "apps/keyfob/inherited.hpp"
 #include "apps/keyfob/system_clock.hpp"
 #include "console/console.hpp"
 #include "http/problem.hpp"
@@ -121,7 +122,8 @@ Result<void> BoundListeners::add(http::ServerConfig config, const http::ServiceF
 Result<void> BoundListeners::open(const config::Config& config, Node& node, Metrics& metrics) {
   tls_ = config.server.tls.has_value();
   auto main = common_config(config);
-  main.listen = endpoint_texts(config.server.listen);
+  const InheritedSockets inherited = take_inherited_sockets();
+  main.listen = inherited.main.empty() ? endpoint_texts(config.server.listen) : inherited.main;
   main.threads = thread_count(config.server);
   auto service = gateway_service(config, node, metrics, private_handler(node, make_console(config, node)));
   if (!service) return fail(service.error());
@@ -132,10 +134,10 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   if (auto added = add(std::move(admin), http::serve_handler(api_handler(node)), node); !added) return added;
   // The umask made it private; without the x bits it also looks it.
   (void)::chmod(node.state().paths().admin_socket().c_str(), 0600);
-  if (config.server.public_listen.empty()) return {};
+  if (config.server.public_listen.empty() && inherited.outside.empty()) return {};
   auto outside = common_config(config);
   if (outside.tls) outside.tls->client_ca.clear();  // browsers and the provider's webhooks have no certificate of ours
-  outside.listen = endpoint_texts(config.server.public_listen);
+  outside.listen = inherited.outside.empty() ? endpoint_texts(config.server.public_listen) : inherited.outside;
   return add(std::move(outside), http::serve_handler(public_handler(node)), node);
 }
 

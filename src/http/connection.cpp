@@ -4,6 +4,7 @@ namespace keyfob::http {
 namespace {
 
 constexpr Milliseconds kLinger = seconds(2);
+constexpr Milliseconds kParting = seconds(1);  // how long an idle connection is still listened to while draining
 
 }  // namespace
 
@@ -32,7 +33,8 @@ bool Connection::may_act() const {
 
 void Connection::drain() {
   close_after_ = true;
-  if (phase_ == Phase::idle || phase_ == Phase::opening) die();
+  // A request may be on its way already: it is answered, and told that it was the last.
+  if (phase_ == Phase::idle || phase_ == Phase::opening) expect_within(kParting);
 }
 
 void Connection::resume(Later::Act& act) {
@@ -85,7 +87,7 @@ bool Connection::finish_opening() {
   if (stream_.state() != Stream::State::open) return false;
   peer_.certificate_name = stream_.tls_peer_name();
   conversation_ = worker_.service().converse(peer_);
-  enter(Phase::idle, worker_.limits().idle);
+  enter(Phase::idle, worker_.draining() ? kParting : worker_.limits().idle);
   return true;
 }
 

@@ -1,6 +1,7 @@
 #include "http/listener.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
@@ -82,7 +83,7 @@ Result<BoundSocket> bind_tcp(const std::string& text) {
   sockaddr_storage bound{};
   socklen_t size = sizeof bound;
   getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
-  return BoundSocket{fd, false, text_of(endpoint_of(bound, size))};
+  return BoundSocket{fd, false, false, text_of(endpoint_of(bound, size))};
 }
 
 /// Whether somebody accepts on this socket file.
@@ -109,12 +110,35 @@ Result<BoundSocket> bind_unix(const std::string& text) {
       listen(fd, SOMAXCONN) != 0) {
     return cannot_bind(fd, text);
   }
-  return BoundSocket{fd, true, text};
+  return BoundSocket{fd, true, false, text};
+}
+
+/// The socket itself stays open, so that what waits in its queue outlives this listener.
+Result<BoundSocket> inherit(const std::string& text) {
+  int number = -1;
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + 3, end, number);
+  const int fd = parsed.ec == std::errc() && parsed.ptr == end ? fcntl(number, F_DUPFD_CLOEXEC, 3) : -1;
+  int listening = 0;
+  socklen_t size = sizeof listening;
+  if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) != 0 || listening == 0) {
+    return cannot_bind(fd, text);
+  }
+  fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+  sockaddr_storage bound{};
+  size = sizeof bound;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &size);
+  if (bound.ss_family == AF_UNIX) {
+    const auto* address = reinterpret_cast<const sockaddr_un*>(&bound);
+    return BoundSocket{fd, true, true, "unix:" + std::string(static_cast<const char*>(address->sun_path))};
+  }
+  return BoundSocket{fd, false, true, text_of(endpoint_of(bound, size))};
 }
 
 }  // namespace
 
 Result<BoundSocket> bind_listener(const std::string& endpoint) {
+  if (endpoint.starts_with("fd:")) return inherit(endpoint);
   return endpoint.starts_with("unix:") ? bind_unix(endpoint) : bind_tcp(endpoint);
 }
 

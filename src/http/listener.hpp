@@ -32,11 +32,12 @@ class Listener final : private EventLoop::Source {
 struct BoundSocket {
   int fd = -1;
   bool unix_socket = false;
+  bool inherited = false;  ///< whoever started us listens on it, too: it is shared, not bound again
   std::string endpoint{};  ///< as in ServerConfig::listen, with the real port
 };
 
-/// "127.0.0.1:0", "[::1]:7420" or "unix:/path". Names are not resolved. A socket file that nobody listens on is
-/// replaced.
+/// "127.0.0.1:0", "[::1]:7420", "unix:/path", or "fd:3": a listening socket that this process was started with. Names
+/// are not resolved. A socket file that nobody listens on is replaced.
 [[nodiscard]] Result<BoundSocket> bind_listener(const std::string& endpoint);
 
 }  // namespace keyfob::http

@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -88,8 +89,9 @@ Result<void> ThreadedServer::bind_one(const std::string& endpoint) {
   endpoints_.push_back(first->endpoint);
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     int fd = first->fd;
-    if (i != 0 && first->unix_socket) fd = dup(first->fd);
-    if (i != 0 && !first->unix_socket) {
+    const bool shared = first->unix_socket || first->inherited;
+    if (i != 0 && shared) fd = fcntl(first->fd, F_DUPFD_CLOEXEC, 3);
+    if (i != 0 && !shared) {
       auto next = bind_listener(first->endpoint);
       if (!next) return fail(next.error());
       fd = next->fd;

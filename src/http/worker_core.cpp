@@ -89,6 +89,8 @@ bool WorkerCore::listen(int fd, bool unix_socket) {
 }
 
 void WorkerCore::drain() {
+  // Who waits in a queue that is about to go would be reset.
+  for (const auto& listener : listeners_) listener->accept_all();
   draining_ = true;
   listeners_.clear();
   std::vector<Connection*> open;

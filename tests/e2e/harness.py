@@ -108,10 +108,10 @@ def whole(answer):
 class Program:
     """A process of ours; what it says is kept in `log`. It is ended by its id, whatever happens."""
 
-    def __init__(self, arguments, log, ready, environment=None, preexec=None):
+    def __init__(self, arguments, log, ready, environment=None, preexec=None, pass_fds=()):
         self.output = bytearray()
         self.process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                                        stdin=subprocess.DEVNULL, env=environment, preexec_fn=preexec)
+                                        stdin=subprocess.DEVNULL, env=environment, preexec_fn=preexec, pass_fds=pass_fds)
         self.reader = threading.Thread(target=self.read, args=(log,), daemon=True)
         self.reader.start()
         self.origin = self.wait_until_ready(ready)
