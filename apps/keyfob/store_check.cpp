@@ -98,6 +98,10 @@ Task<Result<void>> StoreCheck::unwrap_keys() {
 
 Result<void> StoreCheck::check_secret(const AppId& app, const SealedSecret& secret) const {
   const vault::SecretBinding binding{app, secret.purpose};
+  if (secret.purpose == SecretPurpose::webhook_secret) {
+    const auto opened = vault::open_webhook_secret(*keyring_, binding, secret.sealed);
+    return opened ? Result<void>() : fail(opened.error());
+  }
   const bool management =
       secret.purpose == SecretPurpose::management_token || secret.purpose == SecretPurpose::previous_management_token;
   if (management) {

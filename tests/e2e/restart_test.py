@@ -54,6 +54,8 @@ class Inherited(harness.Case):
             except (OSError, http.client.HTTPException) as problem:
                 failures.append(repr(problem))
                 connection = None
+        if connection is not None:
+            connection.close()
 
     def restart_under_load(self, keep_alive):
         self.prepare()
