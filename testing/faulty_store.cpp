@@ -26,4 +26,13 @@ Task<Result<UpdateOutcome>> FaultyRefreshStore::update(GrantRef ref, GrantVersio
   co_return outcome;
 }
 
+Task<Result<GrantRecord>> SlowReader::load(GrantRef ref) {
+  const bool takes_long = ref.grant == slow;
+  reading = reading || takes_long;
+  if (takes_long) co_await clock_.sleep(slow_by);
+  if (takes_long) reading = false;
+  Result<GrantRecord> record = co_await real_.load(std::move(ref));
+  co_return record;
+}
+
 }  // namespace keyfob::testing

@@ -1,8 +1,10 @@
 #pragma once
-// FaultyRefreshStore: a RefreshStore whose commits fail on request, before or after they took effect.
+// FaultyRefreshStore: a RefreshStore whose commits fail on request, before or after they took effect; and a reader that
+// is slow.
 
 #include <deque>
 
+#include "ports/clock.hpp"
 #include "ports/grant_store.hpp"
 
 namespace keyfob::testing {
@@ -23,6 +25,26 @@ class FaultyRefreshStore final : public RefreshStore {
 
  private:
   RefreshStore& real_;
+};
+
+/// A GrantReader that takes its time over one grant.
+class SlowReader final : public GrantReader {
+ public:
+  SlowReader(GrantReader& real, Clock& clock) : real_(real), clock_(clock) {}
+
+  GrantId slow{};
+  Milliseconds slow_by = Milliseconds(100);
+  bool reading = false;  ///< the slow one, right now
+
+  Task<Result<GrantRecord>> load(GrantRef ref) override;
+  Task<Result<std::vector<GrantRecord>>> find(AppId app, GrantSelector selector) override {
+    return real_.find(std::move(app), std::move(selector));
+  }
+  Task<Result<GrantPage>> list(GrantFilter filter) override { return real_.list(std::move(filter)); }
+
+ private:
+  GrantReader& real_;
+  Clock& clock_;
 };
 
 }  // namespace keyfob::testing

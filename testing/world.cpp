@@ -26,7 +26,7 @@ World::~World() { crash(); }
 
 void World::start() {
   engine::EnginePorts ports{
-      store, refreshes, store, store, store,  store, store,  store,  store,   store,
+      reads, refreshes, store, store, store,  store, store,  store,  store,   store,
       store, idp,       idp,   spool, master, clock, random, events, metrics, {&store, &store, &store, other_masters}};
   const NodeIdentity node{NodeId("node-1"), Incarnation(++incarnation_)};
   engine::Directory::Profiles profiles;

@@ -54,6 +54,7 @@ class World {
   SeededRandom random{7};
   MemoryStore store{clock};
   FaultyRefreshStore refreshes{store};
+  SlowReader reads{store, clock};
   MemorySpool spool;
   ScriptedIdp idp{clock};
   FakeMasterKey master;

@@ -139,8 +139,7 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
       parts_.refresher.start(std::move(*record), Purpose::recovery);
     }
   }
-  co_await context_.spool.release(spooled.slot);
-  parts_.refresher.reload_held();
+  co_await parts_.refresher.release_spooled(std::move(spooled));
 }
 
 // --- suspended applications ---

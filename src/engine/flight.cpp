@@ -352,14 +352,12 @@ Task<Flight::Event> Flight::commit_exchange(ExchangeNumber number) {
 Task<Flight::Event> Flight::commit_spooled() {
   const SpooledPair* spooled = owner_.held(ref(), at_);
   if (spooled == nullptr) co_return refresh::CommitFailed{};
-  const SpoolSlot slot = spooled->slot;
-  KeptPair pair = spooled->pair;
+  const SpooledPair copy = *spooled;
+  KeptPair pair = copy.pair;
   Event event = co_await commit(std::move(pair));
   const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
-  if (std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours)) {
-    co_await context_.spool.release(slot);
-    owner_.reload_held();
-  }
+  const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
+  if (stored) co_await owner_.release_spooled(copy);
   co_return event;
 }
 
@@ -431,9 +429,8 @@ Task<void> Flight::release(const RefreshAction& action) {
   }
   const SpooledPair* spooled = owner_.held(ref(), at_);
   if (spooled == nullptr) co_return;
-  const SpoolSlot slot = spooled->slot;
-  co_await context_.spool.release(slot);
-  owner_.reload_held();
+  SpooledPair settled = *spooled;
+  co_await owner_.release_spooled(std::move(settled));
 }
 
 Task<void> Flight::release_slot(ExchangeNumber number) {

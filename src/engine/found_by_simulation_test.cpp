@@ -1,6 +1,9 @@
 // What the simulation found, each as the shortest story that shows it.
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+
 #include "engine/sealer.hpp"
 #include "testing/world.hpp"
 
@@ -8,6 +11,7 @@ namespace keyfob {
 namespace {
 
 using testing::Fault;
+using CommitFault = testing::FaultyRefreshStore::CommitFault;
 using testing::World;
 
 class FoundBySimulation : public ::testing::Test {
@@ -90,6 +94,31 @@ TEST_F(FoundBySimulation, ALifetimeCountsFromTheFirstUseWhenTheAnswerMayBeARepet
   const auto token = world.get("v1", minutes(1));
   ASSERT_TRUE(token);
   EXPECT_LE(token->expires_at, before + minutes(10));
+}
+
+/// Two pairs are in the spool. While the replay looks the first one up, a flight commits the second one, and its slot
+/// is reserved for a third grant.
+TEST_F(FoundBySimulation, ASlotThatWasGivenToAnotherIsNotFreedWithThePairThatWasInIt) {
+  const Grant first = world.import("u1", "v1", seconds(0));
+  const Grant second = world.import("u2", "v2", seconds(0));
+  world.import("u3", "v3", seconds(0));
+  world.refreshes.always = CommitFault::refuse;
+  ASSERT_TRUE(world.get("v1"));
+  ASSERT_TRUE(world.get("v2"));
+  ASSERT_EQ(world.spool.entries().size(), 2U);
+  world.reads.slow = first.id;
+  world.run_until([&] { return world.reads.reading; });
+  world.refreshes.always = CommitFault::none;
+  ASSERT_TRUE(world.run(world.engine->refresh({second.app, second.id}, seconds(30))));
+  ASSERT_EQ(world.spool.entries().size(), 1U);
+  ASSERT_TRUE(world.reads.reading);
+  world.idp.next({Fault::slow});
+  asio::co_spawn(*world.node_context, world.engine->get(world.app, "", "v3", seconds(30)), asio::detached);
+  world.pass(world.reads.slow_by * 2);
+  const std::size_t kept = world.spool.entries().size();
+  std::size_t left = 0;
+  while (world.spool.reserve()) ++left;
+  EXPECT_EQ(left, 63U - kept) << "one is for the answer to the third grant";
 }
 
 }  // namespace

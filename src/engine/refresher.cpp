@@ -1,5 +1,6 @@
 #include "engine/refresher.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 
@@ -153,6 +154,16 @@ std::string_view outcome_name(RefreshOutcome outcome) {
 void Refresher::reload_held() {
   held_.clear();
   for (SpooledPair& spooled : context_.spool.entries()) held_[spooled.pair.grant].push_back(std::move(spooled));
+}
+
+Task<void> Refresher::release_spooled(SpooledPair settled) {
+  const std::vector<SpooledPair> entries = context_.spool.entries();
+  const auto same = [&](const SpooledPair& entry) {
+    return entry.slot == settled.slot && entry.pair.at == settled.pair.at && entry.pair.sealed == settled.pair.sealed;
+  };
+  if (std::ranges::none_of(entries, same)) co_return;
+  co_await context_.spool.release(settled.slot);
+  reload_held();
 }
 
 const SpooledPair* Refresher::held(const GrantRef& ref, GrantVersion at) const {

@@ -85,6 +85,9 @@ class Refresher {
   [[nodiscard]] std::vector<SpooledPair> held_of(const GrantRef& ref, Epoch epoch) const;
   /// Reads the spool: at start, and whenever a slot was written or released.
   void reload_held();
+  /// Frees the slot, if it still holds this very pair: while somebody waited, another may have settled it, and the slot
+  /// may have been given to a third.
+  Task<void> release_spooled(SpooledPair settled);
 
   [[nodiscard]] ApplicationGate& gate(const AppId& app);
   /// Another node has changed the grant.
