@@ -81,6 +81,17 @@ void Simulation::set_up() {
   pass(seconds(1));
 }
 
+/// How far the nodes' wall clocks are apart.
+Milliseconds Simulation::skew() const {
+  Milliseconds behind = nodes_.front()->clock().skew;
+  Milliseconds ahead = behind;
+  for (const auto& node : nodes_) {
+    behind = std::min(behind, node->clock().skew);
+    ahead = std::max(ahead, node->clock().skew);
+  }
+  return ahead - behind;
+}
+
 /// I6: many callers on many nodes, nothing fails, one rotation.
 void Simulation::first_refreshes() {
   for (const auto& node : nodes_) {
@@ -90,7 +101,9 @@ void Simulation::first_refreshes() {
   const auto consent = stage_.oracle.consent_of(0);
   int uses = 0;
   if (consent) uses = stage_.provider.uses_of(*consent);
-  const bool renewed = stage_.plan.config.always_fresh && stage_.plan.max_skew > Milliseconds(0);  // due by some clock
+  const engine::EngineConfig& config = stage_.plan.config;
+  const bool ahead = stage_.plan.provider.access_ttl - skew() < config.ahead + seconds(2);  // by the fastest clock
+  const bool renewed = ahead || (config.always_fresh && stage_.plan.max_skew > Milliseconds(0));
   const bool full = uses == 0 && stage_.plan.spool_slots < static_cast<unsigned>(stage_.plan.grants);  // by others
   if (uses != 1 && !renewed && !full)
     stage_.oracle.violate("I6", fmt::format("{} callers on each node caused {} exchanges", 3, uses));

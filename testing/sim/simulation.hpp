@@ -41,6 +41,7 @@ class Simulation {
   bool run_until(const Done& done, Milliseconds at_most);
   void pass(Milliseconds d);
   [[nodiscard]] Node& any_node();
+  [[nodiscard]] Milliseconds skew() const;
 
   // The acts of a run.
   void set_up();
