@@ -20,6 +20,8 @@ using Timer = std::chrono::steady_clock;
 
 constexpr std::size_t kTail = 80;   // lines of a failing run's trace that are printed
 constexpr int kFailuresShown = 10;  // then enough is known
+constexpr int kRefreshes = 100;     // a run has at least so many
+constexpr int kFaults = 20;
 
 struct Options {
   std::uint64_t seed = 0;
@@ -40,13 +42,18 @@ struct Sums {
   double virtual_s = 0;
   int failed = 0;
 
+  /// A run that failed ended early: it says nothing about the fewest.
   void add(const Outcome& outcome) {
     ++runs;
     refreshes += outcome.refreshes;
     faults += outcome.faults;
+    virtual_s += static_cast<double>(outcome.lasted.count()) / 1000;
+    if (!outcome.violation.empty()) return;
     fewest_refreshes = std::min(fewest_refreshes, outcome.refreshes);
     fewest_faults = std::min(fewest_faults, outcome.faults);
-    virtual_s += static_cast<double>(outcome.lasted.count()) / 1000;
+  }
+  [[nodiscard]] bool enough() const {
+    return runs > static_cast<std::uint64_t>(failed) && fewest_refreshes >= kRefreshes && fewest_faults >= kFaults;
   }
 };
 
@@ -96,9 +103,9 @@ int run_all(const Options& options) {
              static_cast<double>(sums.faults) / runs, sums.fewest_faults);
   fmt::print("  {:.1f} s: {:.0f} simulated refreshes/s, {:.1f} ms and {:.0f} s of virtual time a run\n", took,
              static_cast<double>(sums.refreshes) / took, took * 1000 / runs, sums.virtual_s / runs);
-  const bool enough = sums.fewest_refreshes >= 100 && sums.fewest_faults >= 20;
-  if (sums.failed == 0 && !enough) fmt::print("  a run had fewer than 100 refreshes or 20 faults\n");
-  return sums.failed == 0 && enough ? 0 : 1;
+  if (!sums.enough())
+    fmt::print("  FAILED: no run had {} refreshes and {} faults, or one had fewer\n", kRefreshes, kFaults);
+  return sums.failed == 0 && sums.enough() ? 0 : 1;
 }
 
 /// How many runs it took to notice; empty: it survived.
@@ -113,6 +120,7 @@ std::optional<std::uint64_t> runs_to_catch(const simulated::Mutant& mutant, std:
 int run_mutants(const Options& options) {
   constexpr std::array<std::uint64_t, 5> kOffsets = {1, 10'001, 20'001, 30'001, 40'001};
   int survived = 0;
+  std::vector<std::uint64_t> all;
   const auto began = Timer::now();
   fmt::print("{:<44} {:>7} {:>7}   caught by\n", "mutant, caught after how many runs", "median", "worst");
   for (const simulated::Mutant& mutant : simulated::mutants()) {
@@ -129,11 +137,15 @@ int run_mutants(const Options& options) {
       continue;
     }
     const std::string by = simulated::simulate(kOffsets[0] + runs[0] - 1, &mutant).violation;
+    all.insert(all.end(), runs.begin(), runs.end());
     std::ranges::sort(runs);
     fmt::print("{:<44} {:>7} {:>7}   {}\n", mutant.name, runs[runs.size() / 2], runs.back(), by);
     std::fflush(stdout);
   }
-  fmt::print("{} mutants, {} survived, {:.1f} s\n", simulated::mutants().size(), survived, since(began));
+  std::ranges::sort(all);
+  fmt::print("{} mutants, {} survived; caught after {} runs (median), {} (worst); {:.1f} s\n",
+             simulated::mutants().size(), survived, all.empty() ? 0 : all[all.size() / 2], all.empty() ? 0 : all.back(),
+             since(began));
   return survived == 0 ? 0 : 1;
 }
 
