@@ -6,7 +6,7 @@ import harness
 from harness import APP, CLIENT_ID, exchange
 
 
-class Connecting(harness.Case):
+class Base(harness.Case):
     def setUp(self):
         super().setUp()
         self.world.cli_ok("app", "set", APP, "--scope", "read_vehicle_info", "--scope", "read_odometer",
@@ -34,6 +34,8 @@ class Connecting(harness.Case):
     def codes_exchanged(self):
         return self.sim.stats()["codes_exchanged"]
 
+
+class Connecting(Base):
     def test_from_the_link_to_the_first_call(self):
         consent = self.begin()
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(consent["url"]).query)
@@ -139,6 +141,48 @@ class Connecting(harness.Case):
         self.assertNotIn(b"<script>", answer.body)
         self.assertNotIn(b"<img", answer.body)
         self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
+
+
+class Owners(Base):
+    def grants(self, user):
+        return self.world.api("GET", f"/v1/grants?user={user}").json["grants"]
+
+    def connect(self, user, owner, **more):
+        answer = self.call_back(self.decide(self.begin(user, **more)["url"], auto="allow", auto_user=owner))
+        self.assertEqual(answer.status, 200, answer)
+
+    def test_one_user_with_two_accounts_has_two_grants(self):
+        other = self.sim.post("users", email="second@example.com", vehicles=1)
+        self.connect("ann", "ann@example.com")
+        self.connect("ann", "second@example.com")
+        self.assertEqual({g["provider_user"] for g in self.grants("ann")}, {self.owner["id"], other["id"]})
+        for owner in (self.owner, other):
+            self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{owner['vehicles'][0]['id']}/odometer"), 200)
+
+    def test_two_users_sharing_a_vehicle_are_told_apart_by_name(self):
+        vin = self.owner["vehicles"][0]["vin"]
+        self.sim.post("users", email="bob@example.com", vehicles=[{"vin": vin}])
+        self.connect("ann", "ann@example.com")
+        self.connect("bob", "bob@example.com")
+        shared = self.owner["vehicles"][0]["id"]
+        self.assertIn(shared, self.grants("bob")[0]["vehicles"])
+        path = f"/v2.0/vehicles/{shared}/odometer"
+        self.assert_answer(self.world.api("GET", path), 409, "ambiguous_grant")
+        for user in ("ann", "bob"):
+            answer = self.assert_answer(self.world.api("GET", path, headers={"Keyfob-User": user}), 200)
+            self.assertEqual(answer.headers["keyfob-grant"], self.grants(user)[0]["id"])
+
+    def test_a_single_select_grant_opens_one_vehicle_beside_the_account_wide_one(self):
+        self.connect("ann", "ann@example.com")
+        vin = self.owner["vehicles"][1]["vin"]
+        self.connect("ann", "ann@example.com", single_select=True, single_select_vin=vin)
+        grants = self.grants("ann")
+        self.assertEqual(sorted(len(g["vehicles"]) for g in grants), [1, 2])
+        one = next(g for g in grants if len(g["vehicles"]) == 1)
+        car = self.owner["vehicles"][1]["id"]
+        self.assertEqual(one["vehicles"], [car])
+        answer = self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 200)
+        self.assertEqual(answer.headers["keyfob-grant"], one["id"])
 
 
 class PublicSide(harness.Case):
