@@ -87,7 +87,7 @@ class CommandLine(harness.Case):
 
     def test_every_documented_command_exists_and_has_help(self):
         commands = set()
-        for cells in rows(REFERENCE / "cli.md")[1:]:
+        for cells in (cells for cells in rows(REFERENCE / "cli.md") if "`" in cells[0]):
             words = re.findall(r"`([^`]+)`", cells[0])
             group = re.match(r"(grant|provider|keys|audit) [a-z]+$", words[0].split(" NAME")[0])
             for i, word in enumerate(words):
