@@ -1,31 +1,43 @@
 #include "audit/tally.hpp"
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
+#include <utility>
 
 namespace keyfob::audit {
 namespace {
 
 constexpr std::int64_t kMinute = 60'000;
 
-/// The key's names as far as a slot has room for them.
-struct Names {
-  std::string_view actor, app, object;
-};
-template <std::size_t Room>
-Names fitted(const TallyKey& key) {
-  Names names;
-  names.actor = key.actor.substr(0, Room / 2);
-  names.app = key.app.substr(0, Room / 4);
-  names.object = key.object.substr(0, Room - names.actor.size() - names.app.size());
-  return names;
+TallyCount count_of(const TallySlot& slot, bool journalled) {
+  const TallyKey key = slot.key();
+  TallyCount count{key.kind,  std::string(key.actor), std::string(key.app), std::string(key.object), {}, slot.count,
+                   journalled};
+  count.minute = from_unix_ms(slot.minute);
+  return count;
+}
+
+/// Whoever reads the file of a killed process sees the hash only with all that belongs to it.
+void publish(TallySlot& slot, std::uint64_t hash) { std::atomic_ref(slot.hash).store(hash, std::memory_order_release); }
+
+void clear(TallySlot& slot) {
+  publish(slot, 0);
+  slot.count = 0;
 }
 
 }  // namespace
 
-Tally::Tally() : shards_(std::make_unique<std::array<Shard, kShards>>()) {
-  for (Shard& shard : *shards_) shard.aside.reserve(kSlots);
+Tally::Tally(std::unique_ptr<CountsFile> file)
+    : file_(std::move(file)),
+      memory_(file_ == nullptr ? CountsFile::kSlots : 0),
+      shards_(std::make_unique<std::array<Shard, kShards>>()) {
+  std::span<TallySlot> slots = file_ == nullptr ? std::span(memory_) : file_->slots();
+  for (Shard& shard : *shards_) {
+    for (Table& table : shard.tables) {
+      table.slots = slots.first(kSlots);
+      slots = slots.subspan(kSlots);
+    }
+  }
+  aside_.reserve(kShards * kSlots);
 }
 
 void Tally::set_minute(WallTime now) {
@@ -33,124 +45,99 @@ void Tally::set_minute(WallTime now) {
   minute_.store(ms - ms % kMinute, std::memory_order_relaxed);
 }
 
-std::uint64_t Tally::hash_of(const TallyKey& key, std::int64_t minute) const {
-  const std::hash<std::string_view> hash;
-  std::uint64_t h = hash(key.actor) * 0x9E3779B97F4A7C15ULL;
-  h = (h ^ hash(key.object)) * 0xC2B2AE3D27D4EB4FULL;
-  h ^= hash(key.app) + static_cast<std::uint64_t>(minute) * 31 + static_cast<std::uint64_t>(key.kind);
-  return (h ^ (h >> 29U)) | 1U;
-}
-
-bool Tally::matches(const Slot& slot, std::uint64_t hash, const TallyKey& key, std::int64_t minute) {
-  if (slot.hash != hash || slot.kind != key.kind || slot.minute != minute) return false;
-  const Names names = fitted<kText>(key);
-  const std::string_view text(slot.text.data(), std::size_t{slot.actor} + slot.app + slot.object);
-  return text.substr(0, slot.actor) == names.actor && text.substr(slot.actor, slot.app) == names.app &&
-         text.substr(std::size_t{slot.actor} + slot.app) == names.object;
-}
-
-void Tally::move_aside(Shard& shard, const Slot& slot) {
-  if (slot.hash == 0 || slot.count == 0) return;
-  const char* text = slot.text.data();
-  shard.aside.push_back({slot.kind, std::string(text, slot.actor), std::string(text + slot.actor, slot.app),
-                         std::string(text + slot.actor + slot.app, slot.object), from_unix_ms(slot.minute),
-                         slot.count});
-}
-
-void Tally::make_room(Shard& shard) {
-  for (Slot& slot : shard.slots) {
-    move_aside(shard, slot);
-    slot.hash = 0;
+/// Journal first, then clear: whoever reads both tells a count that is in both by its serial.
+void Tally::move_aside(Table& table) {
+  std::array<TallySlot, kSlots> counted;
+  std::size_t size = 0;
+  for (const TallySlot& slot : table.slots) {
+    if (slot.hash != 0 && slot.count != 0) counted[size++] = slot;
   }
-  shard.used = 0;
+  const auto moved = std::span(counted).first(size);
+  if (size != 0) {
+    const std::scoped_lock lock(aside_mutex_);
+    const bool journalled = file_ != nullptr && file_->append(moved);
+    for (const TallySlot& slot : moved) aside_.push_back({slot, journalled});
+  }
+  std::ranges::for_each(table.slots, clear);
+  table.used = 0;
 }
 
-void Tally::take_past(Shard& shard, std::int64_t minute) {
-  std::vector<Slot> present;
-  for (Slot& slot : shard.slots) {
-    if (slot.hash != 0 && slot.minute >= minute) {
-      present.push_back(slot);
-    } else {
-      move_aside(shard, slot);
-    }
-    slot.hash = 0;
-  }
-  for (const Slot& slot : present) {
-    std::size_t at = (slot.hash >> 8U) % kSlots;
-    while (shard.slots[at].hash != 0) at = (at + 1) % kSlots;
-    shard.slots[at] = slot;
-  }
-  shard.used = present.size();
-}
-
-Tally::Slot& Tally::slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key) {
-  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
-  const auto look = [&]() -> Slot& {
+TallySlot& Tally::slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key, std::int64_t minute) {
+  Table& table = shard.tables[static_cast<std::size_t>(minute / kMinute) % 2];
+  const auto look = [&]() -> TallySlot& {
     std::size_t at = (hash >> 8U) % kSlots;
-    while (shard.slots[at].hash != 0 && !matches(shard.slots[at], hash, key, minute)) at = (at + 1) % kSlots;
-    return shard.slots[at];
+    while (table.slots[at].hash != 0 && !table.slots[at].is_for(hash, key, minute)) at = (at + 1) % kSlots;
+    return table.slots[at];
   };
-  Slot* slot = &look();
+  TallySlot* slot = &look();
   if (slot->hash != 0) return *slot;
-  if (shard.used >= kSlots * 3 / 4) {
-    make_room(shard);
+  if (table.used >= kSlots * 3 / 4) {
+    move_aside(table);
     slot = &look();
   }
-  const Names names = fitted<kText>(key);
-  slot->hash = hash;
   slot->count = 0;
-  slot->minute = minute;
-  slot->kind = key.kind;
-  slot->recorded = false;
-  slot->actor = static_cast<std::uint8_t>(names.actor.size());
-  slot->app = static_cast<std::uint8_t>(names.app.size());
-  slot->object = static_cast<std::uint8_t>(names.object.size());
-  char* out = slot->text.data();
-  for (const std::string_view name : {names.actor, names.app, names.object}) {
-    if (!name.empty()) std::memcpy(out, name.data(), name.size());
-    out += name.size();
-  }
-  ++shard.used;
+  slot->serial = serial_.fetch_add(1, std::memory_order_relaxed);
+  slot->take(key, minute);
+  publish(*slot, hash);
+  ++table.used;
   return *slot;
 }
 
 void Tally::count(const TallyKey& key) noexcept {
-  const std::uint64_t hash = hash_of(key, minute_.load(std::memory_order_relaxed));
-  Shard& shard = (*shards_)[(hash >> 48U) % kShards];
+  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
+  const std::uint64_t hash = TallySlot::hash_of(key, minute);
+  Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.mutex);
-  ++slot_of(shard, hash, key).count;
+  ++slot_of(shard, hash, key, minute).count;
 }
 
 bool Tally::count_recorded(const TallyKey& key) noexcept {
-  const std::uint64_t hash = hash_of(key, minute_.load(std::memory_order_relaxed));
-  Shard& shard = (*shards_)[(hash >> 48U) % kShards];
+  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
+  const std::uint64_t hash = TallySlot::hash_of(key, minute);
+  Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.mutex);
-  Slot& slot = slot_of(shard, hash, key);
-  if (slot.recorded) ++slot.count;
-  return slot.recorded;
+  TallySlot& slot = slot_of(shard, hash, key, minute);
+  if (slot.recorded != 0) ++slot.count;
+  return slot.recorded != 0;
 }
 
 void Tally::mark_recorded(const TallyKey& key) {
-  const std::uint64_t hash = hash_of(key, minute_.load(std::memory_order_relaxed));
-  Shard& shard = (*shards_)[(hash >> 48U) % kShards];
+  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
+  const std::uint64_t hash = TallySlot::hash_of(key, minute);
+  Shard& shard = shard_of(hash);
   const std::scoped_lock lock(shard.mutex);
-  slot_of(shard, hash, key).recorded = true;
+  slot_of(shard, hash, key, minute).recorded = 1;
 }
 
 std::vector<TallyCount> Tally::take(bool all) {
   const std::int64_t minute = minute_.load(std::memory_order_relaxed);
-  std::vector<TallyCount> taken;
   for (Shard& shard : *shards_) {
     const std::scoped_lock lock(shard.mutex);
-    if (all) {
-      make_room(shard);
-    } else if (shard.used != 0) {
-      take_past(shard, minute);
+    for (Table& table : shard.tables) {
+      const auto past = [minute](const TallySlot& slot) { return slot.hash != 0 && slot.minute < minute; };
+      if (table.used != 0 && (all || std::ranges::any_of(table.slots, past))) move_aside(table);
     }
-    std::ranges::move(shard.aside, std::back_inserter(taken));
-    shard.aside.clear();
   }
+  const std::scoped_lock lock(aside_mutex_);
+  std::vector<TallyCount> taken;
+  taken.reserve(aside_.size());
+  for (const Aside& aside : aside_) taken.push_back(count_of(aside.slot, aside.journalled));
+  aside_.clear();
   return taken;
+}
+
+std::vector<TallyCount> Tally::left_over() const {
+  std::vector<TallyCount> counts;
+  if (file_ == nullptr) return counts;
+  for (const TallySlot& slot : file_->left_over().counts) counts.push_back(count_of(slot, true));
+  return counts;
+}
+
+void Tally::release(std::size_t counts, std::uint64_t sequence) {
+  if (file_ == nullptr) return;
+  const std::scoped_lock lock(aside_mutex_);
+  if (counts != 0) file_->release(counts);
+  file_->set_durable(sequence);
 }
 
 }  // namespace keyfob::audit

@@ -7,23 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "audit/counts_file.hpp"
 #include "base/time.hpp"
 
 namespace keyfob::audit {
-
-enum class TallyKind : std::uint8_t { used, disclosed, refused };
-
-/// What is counted. `object` is the grant, or the code of a refusal.
-struct TallyKey {
-  TallyKind kind = TallyKind::used;
-  std::string_view actor;
-  std::string_view app;
-  std::string_view object;
-};
 
 struct TallyCount {
   TallyKind kind = TallyKind::used;
@@ -32,14 +23,16 @@ struct TallyCount {
   std::string object;
   WallTime minute{};  ///< its beginning
   std::uint64_t count = 0;
+  bool journalled = false;  ///< to be release()d, in the order in which they were taken
 };
 
 /// Any thread. Counting neither allocates nor waits for anything but another thread in the same one of 64 shards; a
-/// shard that is full moves its counts aside at once, so no count is ever dropped while the process lives. Names longer
-/// than 128 bytes together are cut.
+/// shard that is full moves its counts aside at once, so no count is ever dropped. With a file that holds for a killed
+/// process, too; without one, while the process lives.
 class Tally {
  public:
-  Tally();
+  /// Null: memory alone.
+  explicit Tally(std::unique_ptr<CountsFile> file = nullptr);
 
   /// What the counts from now on belong to.
   void set_minute(WallTime now);
@@ -50,35 +43,46 @@ class Tally {
   /// Takes out the counts of minutes that are over, or all.
   [[nodiscard]] std::vector<TallyCount> take(bool all);
 
+  /// What the process before this one left: to be written before anything else, except what is in the chain already,
+  /// in records after `durable`. All of it is journalled.
+  [[nodiscard]] std::vector<TallyCount> left_over() const;
+  [[nodiscard]] std::uint64_t left_over_durable() const { return file_ == nullptr ? 0 : file_->left_over().durable; }
+  [[nodiscard]] std::uint64_t left_over_unreadable() const {
+    return file_ == nullptr ? 0 : file_->left_over().unreadable;
+  }
+  /// So many journalled counts, the first ones taken, are in the store, which reaches up to `sequence`.
+  void release(std::size_t counts, std::uint64_t sequence);
+
  private:
   static constexpr std::size_t kShards = 64;
   static constexpr std::size_t kSlots = 128;
-  static constexpr std::size_t kText = 128;
-  struct Slot {
-    std::uint64_t hash = 0;  // 0: free
-    std::uint64_t count = 0;
-    std::int64_t minute = 0;
-    TallyKind kind = TallyKind::used;
-    bool recorded = false;
-    std::uint8_t actor = 0, app = 0, object = 0;  // sizes within text
-    std::array<char, kText> text{};
+  static_assert(kShards * 2 * kSlots == CountsFile::kSlots);
+  /// The counts of one minute; the next one has the other table, so that a table is only ever cleared as a whole.
+  struct Table {
+    std::span<TallySlot> slots{};
+    std::size_t used = 0;
   };
   struct alignas(64) Shard {
     std::mutex mutex;
-    std::size_t used = 0;
-    std::array<Slot, kSlots> slots{};
-    std::vector<TallyCount> aside{};
+    std::array<Table, 2> tables{};
   };
 
-  Slot& slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key);
-  static void make_room(Shard& shard);
-  static void take_past(Shard& shard, std::int64_t minute);
-  static void move_aside(Shard& shard, const Slot& slot);
-  static bool matches(const Slot& slot, std::uint64_t hash, const TallyKey& key, std::int64_t minute);
-  [[nodiscard]] std::uint64_t hash_of(const TallyKey& key, std::int64_t minute) const;
+  [[nodiscard]] Shard& shard_of(std::uint64_t hash) { return (*shards_)[(hash >> 48U) % kShards]; }
+  [[nodiscard]] TallySlot& slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key, std::int64_t minute);
+  void move_aside(Table& table);
 
   std::atomic<std::int64_t> minute_ = 0;
+  std::atomic<std::uint64_t> serial_ = 1;
+  std::unique_ptr<CountsFile> file_;
+  std::vector<TallySlot> memory_;  // instead of a file
   std::unique_ptr<std::array<Shard, kShards>> shards_;
+
+  struct Aside {
+    TallySlot slot;
+    bool journalled = false;
+  };
+  std::mutex aside_mutex_;    // after a shard's; guards the journal, too
+  std::vector<Aside> aside_;  // in the order of the journal
 };
 
 }  // namespace keyfob::audit

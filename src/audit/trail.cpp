@@ -11,6 +11,7 @@
 #include <deque>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <utility>
 
 namespace keyfob::audit {
@@ -45,6 +46,18 @@ AuditEntry entry_of(TallyCount count) {
   return entry;
 }
 
+AuditEntry entry_about_the_trail(WallTime at, std::string_view action, std::string_view outcome) {
+  AuditEntry entry;
+  entry.at = at;
+  entry.actor = "keyfob";
+  entry.action = action;
+  entry.outcome = outcome;
+  return entry;
+}
+
+/// What makes two entries the same, wherever they stand.
+Bytes content_of(const AuditEntry& entry) { return encode({NodeId(), 0, DataKeyId(), entry, {}}); }
+
 TallyKey disclosed(TokenUse use) { return {TallyKind::disclosed, use.actor, use.app, use.grant}; }
 
 }  // namespace
@@ -55,28 +68,34 @@ struct Trail::State {
     std::uint64_t ticket = 0;
     std::function<void(Result<void>)> finish;
   };
+  struct Queued {
+    AuditEntry entry;
+    std::size_t journalled = 0;  ///< counts of the tally's journal that are done with it
+  };
 
   State(asio::any_io_executor the_executor, AuditStore& the_store, Clock& the_clock, ChainKey key, NodeId node,
         TrailOptions the_options)
       : executor(std::move(the_executor)),
         store(the_store),
         clock(the_clock),
+        tally(std::move(the_options.counts)),
         chain({std::move(node), 0, {}}, std::move(key)),
         options(std::move(the_options)) {}
 
   asio::any_io_executor executor;
   AuditStore& store;
   Clock& clock;
-  Tally tally{};
+  Tally tally;
 
   // The executor's alone.
   ChainWriter chain;
   TrailOptions options;
   bool ticking = false;
   WallTime pruned_at{};
+  std::size_t left_over = 0;  // counts of the process before this one that are not in the store yet
 
   std::mutex mutex{};  // guards what is below
-  std::deque<AuditEntry> queue{};
+  std::deque<Queued> queue{};
   std::uint64_t recorded = 0;  // tickets given out
   std::uint64_t durable = 0;   // tickets written
   std::uint64_t lost = 0;
@@ -85,42 +104,42 @@ struct Trail::State {
   bool failing = false;
   std::vector<Waiter> waiters{};
 
-  void push(AuditEntry entry);
-  [[nodiscard]] std::vector<AuditEntry> take_batch();
+  void push(AuditEntry entry, std::size_t journalled = 0);
+  [[nodiscard]] std::vector<Queued> take_batch();
   [[nodiscard]] bool idle();
   [[nodiscard]] bool all_written();
   void written(std::size_t entries);
+  void release(std::size_t journalled);
   void failed(const Error& error);
   void wait(Waiter waiter);
   void count_into_queue(bool all);
   Task<Result<void>> append(std::vector<AuditRecord> records);
+  Task<Result<void>> recover();
+  Task<Result<std::multiset<Bytes>>> written_after(std::uint64_t sequence);
 };
 
-void Trail::State::push(AuditEntry entry) {
+void Trail::State::push(AuditEntry entry, std::size_t journalled) {
   const std::scoped_lock lock(mutex);
   if (queue.size() >= options.most_queued) {
-    ++lost;
+    lost += entry.count;
+    if (!queue.empty()) queue.back().journalled += journalled;
     return;
   }
-  queue.push_back(std::move(entry));
+  queue.push_back({std::move(entry), journalled});
   ++recorded;
 }
 
-std::vector<AuditEntry> Trail::State::take_batch() {
+std::vector<Trail::State::Queued> Trail::State::take_batch() {
   const std::scoped_lock lock(mutex);
-  std::vector<AuditEntry> batch;
+  std::vector<Queued> batch;
   while (!queue.empty() && batch.size() < kBatch) {
     batch.push_back(std::move(queue.front()));
     queue.pop_front();
   }
   if (lost != 0 && queue.empty()) {
-    AuditEntry gap;
-    gap.at = clock.wall();
-    gap.actor = "keyfob";
-    gap.action = "audit.lost";
-    gap.outcome = "queue_full";
+    AuditEntry gap = entry_about_the_trail(clock.wall(), "audit.lost", "queue_full");
     gap.count = std::exchange(lost, 0);
-    batch.push_back(std::move(gap));
+    batch.push_back({std::move(gap)});
     ++recorded;
   }
   if (batch.empty()) pumping = false;
@@ -183,7 +202,62 @@ void Trail::State::wait(Waiter waiter) {
 
 void Trail::State::count_into_queue(bool all) {
   tally.set_minute(clock.wall());
-  for (TallyCount& count : tally.take(all)) push(entry_of(std::move(count)));
+  for (TallyCount& count : tally.take(all)) {
+    const std::size_t journalled = count.journalled ? 1 : 0;
+    push(entry_of(std::move(count)), journalled);
+  }
+}
+
+/// While counts of the process before this one are outstanding, the place after which they may stand in the chain stays
+/// what it was.
+void Trail::State::release(std::size_t journalled) {
+  left_over -= std::min(left_over, journalled);
+  tally.release(journalled, left_over == 0 ? chain.head().sequence : tally.left_over_durable());
+}
+
+Task<Result<std::multiset<Bytes>>> Trail::State::written_after(std::uint64_t sequence) {
+  std::multiset<Bytes> contents;
+  for (;;) {
+    const NodeId node = chain.head().node;
+    Result<std::vector<AuditRecord>> page = co_await store.chain(node, sequence, kBatch);
+    if (!page) co_return fail(page.error());
+    for (const AuditRecord& record : *page) contents.insert(content_of(record.entry));
+    if (page->size() < kBatch) co_return contents;
+    sequence = page->back().sequence;
+  }
+}
+
+/// A process that was killed left counts behind; those of its last batch may be in the chain already.
+Task<Result<void>> Trail::State::recover() {
+  std::vector<TallyCount> counts = tally.left_over();
+  left_over = counts.size();
+  std::size_t journalled = 0;
+  if (!counts.empty()) {
+    auto there = co_await written_after(tally.left_over_durable());
+    if (!there) co_return fail(there.error());
+    for (TallyCount& count : counts) {
+      ++journalled;
+      AuditEntry entry = entry_of(std::move(count));
+      if (const auto twin = there->find(content_of(entry)); twin != there->end()) {
+        there->erase(twin);
+      } else {
+        push(std::move(entry), std::exchange(journalled, 0));
+      }
+    }
+  }
+  if (tally.left_over_unreadable() != 0) {
+    AuditEntry gap = entry_about_the_trail(clock.wall(), "audit.lost", "counts_unreadable");
+    gap.count = tally.left_over_unreadable();
+    push(std::move(gap));
+  }
+  bool nothing_pushed = false;
+  {
+    const std::scoped_lock lock(mutex);
+    nothing_pushed = queue.empty();
+    if (!nothing_pushed) queue.back().journalled += journalled;
+  }
+  if (nothing_pushed) release(journalled);
+  co_return Result<void>();
 }
 
 Task<Result<void>> Trail::State::append(std::vector<AuditRecord> records) {
@@ -218,14 +292,12 @@ Task<Result<void>> Trail::start(std::optional<AuditHead> kept) {
   }
   const std::uint64_t reached = state->chain.head().sequence;
   if (kept && kept->sequence > reached) {
-    AuditEntry cut;
-    cut.at = state->clock.wall();
-    cut.actor = "keyfob";
-    cut.action = "audit.cut";
-    cut.outcome = "chain_is_shorter";
+    AuditEntry cut = entry_about_the_trail(state->clock.wall(), "audit.cut", "chain_is_shorter");
     cut.subject = "kept " + std::to_string(kept->sequence) + ", found " + std::to_string(reached);
     state->push(std::move(cut));
   }
+  auto recovered = co_await state->recover();
+  if (!recovered) co_return recovered;
   {
     const std::scoped_lock lock(state->mutex);
     state->started = true;
@@ -248,11 +320,15 @@ Task<void> Trail::tick(std::shared_ptr<State> state) {
 
 Task<void> Trail::pump(std::shared_ptr<State> state) {
   for (;;) {
-    std::vector<AuditEntry> batch = state->take_batch();
+    std::vector<State::Queued> batch = state->take_batch();
     if (batch.empty()) co_return;
     const std::size_t size = batch.size();
+    std::size_t journalled = 0;
     std::vector<AuditRecord> records;
-    for (AuditEntry& entry : batch) records.push_back(state->chain.next(std::move(entry)));
+    for (State::Queued& queued : batch) {
+      journalled += queued.journalled;
+      records.push_back(state->chain.next(std::move(queued.entry)));
+    }
     for (;;) {
       std::vector<AuditRecord> copy = records;
       Result<void> appended = co_await state->append(std::move(copy));
@@ -260,6 +336,7 @@ Task<void> Trail::pump(std::shared_ptr<State> state) {
       state->failed(appended.error());
       co_await state->clock.sleep(kRetry);
     }
+    state->release(journalled);
     if (state->options.on_durable) state->options.on_durable(state->chain.head());
     state->written(size);
   }
@@ -279,11 +356,7 @@ Task<void> Trail::prune(std::shared_ptr<State> state) {
   const auto end = std::ranges::find_if(*oldest, kept);
   if (end == oldest->begin()) co_return;
   const AuditRecord& last = *std::prev(end);
-  AuditEntry note;
-  note.at = now;
-  note.actor = "keyfob";
-  note.action = kPrunedAction;
-  note.outcome = "ok";
+  AuditEntry note = entry_about_the_trail(now, kPrunedAction, "ok");
   note.subject = to_text(AuditHead{node, last.sequence, last.mac});
   note.count = static_cast<std::uint64_t>(std::distance(oldest->begin(), end));
   state->push(std::move(note));

@@ -18,6 +18,8 @@ struct TrailOptions {
   bool proceed_on_outage = true;
   std::size_t most_queued = 200'000;  ///< entries; beyond, they are counted and "audit.lost" is written in their place
   Milliseconds retention{};           ///< 0: for ever
+  /// Where counts outlive a killed process; null: they do not. What is left over in it start() writes first.
+  std::unique_ptr<CountsFile> counts{};
   /// After each batch, on the executor: the head that is durable now.
   std::function<void(const AuditHead&)> on_durable{};
 };

@@ -1,0 +1,267 @@
+#include "audit/counts_file.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <functional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace keyfob::audit {
+namespace {
+
+constexpr std::array<char, 8> kMagic = {'K', 'F', 'c', 'o', 'u', 'n', 't', '1'};
+constexpr std::size_t kHeaderSize = 4096;
+constexpr std::size_t kJournal = kHeaderSize + CountsFile::kSlots * sizeof(TallySlot);
+constexpr std::size_t kLongestJournal = (64UL << 20U) / sizeof(TallySlot);
+
+struct Header {
+  std::array<char, 8> magic = kMagic;
+  std::uint32_t slots = CountsFile::kSlots;
+  std::uint32_t slot_size = sizeof(TallySlot);
+  std::uint64_t durable = 0;
+  std::uint64_t released = 0;  // of the journal's counts, from its beginning
+};
+
+struct Names {
+  std::string_view actor, app, object;
+};
+/// The key's names as far as a slot has room for them.
+Names fitted(const TallyKey& key) {
+  Names names;
+  names.actor = key.actor.substr(0, TallySlot::kText / 2);
+  names.app = key.app.substr(0, TallySlot::kText / 4);
+  names.object = key.object.substr(0, TallySlot::kText - names.actor.size() - names.app.size());
+  return names;
+}
+
+std::unexpected<Error> refused(const std::filesystem::path& path, const char* what) {
+  return fail(ErrorCode::unavailable, std::string(what) + " " + path.string() + ": " + std::strerror(errno));
+}
+
+class OpenFile {
+ public:
+  explicit OpenFile(int fd) : fd_(fd) {}
+  ~OpenFile() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  [[nodiscard]] int get() const { return fd_; }
+  [[nodiscard]] int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
+
+bool write_all(int fd, ByteView bytes, std::uint64_t at) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(n));
+    at += static_cast<std::uint64_t>(n);
+  }
+  return true;
+}
+
+Result<Bytes> read_all(int fd, const std::filesystem::path& path) {
+  struct stat about{};
+  if (::fstat(fd, &about) != 0) return refused(path, "cannot read");
+  Bytes bytes(static_cast<std::size_t>(about.st_size));
+  std::size_t done = 0;
+  while (done < bytes.size()) {
+    const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return refused(path, "cannot read");
+    if (n == 0) break;
+    done += static_cast<std::size_t>(n);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+ByteView bytes_of(std::span<const TallySlot> slots) {
+  return {reinterpret_cast<const std::uint8_t*>(slots.data()), slots.size_bytes()};
+}
+
+TallySlot slot_at(ByteView file, std::size_t at) {
+  TallySlot slot;
+  std::memcpy(&slot, file.data() + at, sizeof slot);
+  return slot;
+}
+
+/// Same names, minute and kind come to the same hash in every process of this build only; a file is read by the program
+/// that wrote it or by a later one, so the hash has to be ours.
+std::uint64_t hash_text(std::uint64_t hash, std::string_view text) {
+  for (const char c : text) hash = (hash ^ static_cast<std::uint8_t>(c)) * 0x100000001b3ULL;
+  return hash * 0x9E3779B97F4A7C15ULL + text.size();
+}
+
+}  // namespace
+
+std::uint64_t TallySlot::hash_of(const TallyKey& key, std::int64_t minute) {
+  const Names names = fitted(key);
+  std::uint64_t h = hash_text(0xcbf29ce484222325ULL, names.actor);
+  h = hash_text(h, names.object);
+  h = hash_text(h, names.app);
+  h ^= static_cast<std::uint64_t>(minute) * 31 + static_cast<std::uint64_t>(key.kind);
+  h *= 0xC2B2AE3D27D4EB4FULL;
+  return (h ^ (h >> 29U)) | 1U;
+}
+
+TallyKey TallySlot::key() const {
+  const std::string_view all(text.data(), text.size());
+  return {kind, all.substr(0, actor), all.substr(actor, app), all.substr(std::size_t{actor} + app, object)};
+}
+
+bool TallySlot::is_for(std::uint64_t wanted, const TallyKey& asked, std::int64_t at) const {
+  if (hash != wanted || kind != asked.kind || minute != at) return false;
+  const Names names = fitted(asked);
+  const TallyKey own = key();
+  return own.actor == names.actor && own.app == names.app && own.object == names.object;
+}
+
+void TallySlot::take(const TallyKey& asked, std::int64_t at) {
+  const Names names = fitted(asked);
+  minute = at;
+  kind = asked.kind;
+  recorded = 0;
+  actor = static_cast<std::uint8_t>(names.actor.size());
+  app = static_cast<std::uint8_t>(names.app.size());
+  object = static_cast<std::uint8_t>(names.object.size());
+  char* out = text.data();
+  for (const std::string_view name : {names.actor, names.app, names.object}) {
+    if (!name.empty()) std::memcpy(out, name.data(), name.size());
+    out += name.size();
+  }
+}
+
+bool TallySlot::is_sound() const {
+  if (kind > TallyKind::refused || std::size_t{actor} + app + object > kText) return false;
+  const TallyKey own = key();
+  return hash == hash_of(own, minute) && is_for(hash, own, minute);
+}
+
+Result<LeftOver> read_counts(ByteView file) {
+  Header found;
+  if (file.size() < kJournal) return fail(ErrorCode::damaged, "it is cut short");
+  std::memcpy(&found, file.data(), sizeof found);
+  const Header expected;
+  if (found.magic != expected.magic || found.slots != expected.slots || found.slot_size != expected.slot_size) {
+    return fail(ErrorCode::damaged, "it is of another kind or version");
+  }
+  LeftOver left;
+  left.durable = found.durable;
+  std::set<std::uint64_t> serials;
+  const auto keep = [&left](const TallySlot& slot) {
+    if (slot.hash == 0 || slot.count == 0) return;
+    slot.is_sound() ? left.counts.push_back(slot) : static_cast<void>(++left.unreadable);
+  };
+  const std::uint64_t journalled = (file.size() - kJournal) / sizeof(TallySlot);
+  for (std::uint64_t i = std::min(found.released, journalled); i < journalled; ++i) {
+    const TallySlot slot = slot_at(file, kJournal + i * sizeof(TallySlot));
+    if (slot.serial != 0) serials.insert(slot.serial);
+    keep(slot);
+  }
+  for (std::size_t i = 0; i < CountsFile::kSlots; ++i) {
+    const TallySlot slot = slot_at(file, kHeaderSize + i * sizeof(TallySlot));
+    if (!serials.contains(slot.serial)) keep(slot);
+  }
+  return left;
+}
+
+namespace {
+
+/// A new file with what was left over as its journal, in place of the one that is there, at once or not at all.
+Result<int> make_file(const std::filesystem::path& path, ByteView header, std::span<const TallySlot> journal) {
+  const std::string fresh = path.string() + ".new";
+  OpenFile file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (file.get() < 0) return refused(path, "cannot make");
+  const int full = ::posix_fallocate(file.get(), 0, static_cast<off_t>(kJournal));
+  errno = full;
+  if (full != 0) return refused(path, "cannot make");
+  if (!write_all(file.get(), header, 0) || !write_all(file.get(), bytes_of(journal), kJournal)) {
+    return refused(path, "cannot write");
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return refused(path, "cannot make");
+  return file.release();
+}
+
+Result<LeftOver> take_over(const std::filesystem::path& path) {
+  const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  if (file.get() < 0) return errno == ENOENT ? Result<LeftOver>() : refused(path, "cannot open");
+  auto bytes = read_all(file.get(), path);
+  if (!bytes) return fail(bytes.error());
+  auto left = read_counts(*bytes);
+  if (left) return left;
+  (void)::rename(path.c_str(), (path.string() + ".damaged").c_str());
+  return fail(left.error().code, path.string() + ": " + left.error().what);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<CountsFile>> CountsFile::open(const std::filesystem::path& path) {
+  auto left = take_over(path);
+  if (!left) return fail(left.error());
+  for (TallySlot& slot : left->counts) slot.serial = 0;
+  Header header;
+  header.durable = left->durable;
+  const ByteView head(reinterpret_cast<const std::uint8_t*>(&header), sizeof header);
+  auto fd = make_file(path, head, left->counts);
+  if (!fd) return fail(fd.error());
+  void* const memory = ::mmap(nullptr, kJournal, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  if (memory == MAP_FAILED) {
+    ::close(*fd);
+    return refused(path, "cannot map");
+  }
+  (void)::madvise(memory, kJournal, MADV_DONTDUMP);
+  std::unique_ptr<CountsFile> file(new CountsFile(*fd, memory));
+  file->journalled_ = left->counts.size();
+  file->left_over_ = std::move(*left);
+  return file;
+}
+
+CountsFile::~CountsFile() {
+  ::munmap(memory_, kJournal);
+  ::close(fd_);
+}
+
+std::span<TallySlot> CountsFile::slots() {
+  return {reinterpret_cast<TallySlot*>(static_cast<char*>(memory_) + kHeaderSize), kSlots};
+}
+
+bool CountsFile::append(std::span<const TallySlot> counts) {
+  if (journalled_ + counts.size() > kLongestJournal) return false;
+  const std::uint64_t at = kJournal + journalled_ * sizeof(TallySlot);
+  if (!write_all(fd_, bytes_of(counts), at)) {
+    (void)::ftruncate(fd_, static_cast<off_t>(at));
+    return false;
+  }
+  journalled_ += counts.size();
+  return true;
+}
+
+void CountsFile::release(std::size_t counts) {
+  Header& head = *static_cast<Header*>(memory_);
+  const std::uint64_t released = head.released + counts;
+  std::atomic_ref(head.released).store(released, std::memory_order_release);
+  if (released < journalled_) return;
+  // Cut first: a journal that is shorter than what was released from it is an empty one.
+  if (::ftruncate(fd_, static_cast<off_t>(kJournal)) != 0) return;
+  std::atomic_ref(head.released).store(0, std::memory_order_release);
+  journalled_ = 0;
+}
+
+void CountsFile::set_durable(std::uint64_t sequence) {
+  std::atomic_ref(static_cast<Header*>(memory_)->durable).store(sequence, std::memory_order_release);
+}
+
+}  // namespace keyfob::audit
