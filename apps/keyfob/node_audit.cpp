@@ -27,6 +27,16 @@ Result<audit::ChainKey> chain_key(const vault::DataKey& key) {
   return audit::derive_chain_key(key.id(), key.association());
 }
 
+/// Without its file the trail counts in memory alone.
+AuditEntry counts_do_not_survive(WallTime now) {
+  AuditEntry entry;
+  entry.at = now;
+  entry.actor = "keyfob";
+  entry.action = "audit.lost";
+  entry.outcome = "counts_file_unusable";
+  return entry;
+}
+
 audit::ChainKeys keys_of(engine::Directory& directory) {
   return [&directory](DataKeyId id) -> std::shared_ptr<const crypto::MacKey> {
     const vault::DataKey* const key = directory.snapshot()->keyring->find(AppId(kInstallation), id);
@@ -50,12 +60,15 @@ Task<Result<void>> NodeAudit::start(asio::any_io_executor executor, engine::Dire
   options.proceed_on_outage = options_.proceed_on_outage;
   options.retention = options_.retention;
   options.on_durable = [file](const AuditHead& head) { write_head(file, head); };
+  auto counts = audit::CountsFile::open(state_.paths().audit_counts());
+  if (counts) options.counts = std::move(*counts);
   auto trail = std::make_unique<audit::Trail>(std::move(executor), store_, clock_, std::move(*key),
                                               state_.identity().id, std::move(options));
   std::optional<AuditHead> kept = read_head(file);
   const Result<void> started = co_await trail->start(std::move(kept));
   if (!started) co_return fail(started.error());
   trail_ = std::move(trail);
+  if (!counts) trail_->record(counts_do_not_survive(clock_.wall()));
   inspector_ = std::make_unique<audit::Inspector>(store_, keys_of(directory));
   co_return Result<void>();
 }

@@ -18,6 +18,7 @@ struct StatePaths {
   [[nodiscard]] std::filesystem::path incarnation() const { return dir / "incarnation"; }
   [[nodiscard]] std::filesystem::path spool() const { return dir / "spool"; }
   [[nodiscard]] std::filesystem::path audit_head() const { return dir / "audit-head"; }
+  [[nodiscard]] std::filesystem::path audit_counts() const { return dir / "audit-counts"; }
   [[nodiscard]] std::filesystem::path admin_socket() const { return dir / "admin.sock"; }
 };
 

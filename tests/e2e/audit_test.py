@@ -32,6 +32,78 @@ class Audit(harness.Case):
         refused = self.entries("--action", "request.refused")[0]
         self.assertEqual(refused["outcome"], "forbidden")
 
+    def test_a_kill_loses_no_count(self):
+        """Of any kind, whichever way the token goes out; and none is counted twice."""
+        pair = self.world.import_grant("ann")
+        asked = passed = refused = 0
+        for kill in range(6):
+            for _ in range(7 + kill):
+                self.assertEqual(self.world.api("GET", "/v1/token?user=ann").status, 200)
+                self.assertEqual(self.world.api("GET", f"/v2.0/vehicles/{pair['vehicle']}/odometer").status, 200)
+                self.assertEqual(self.world.api("GET", "/v1/apps").status, 403)
+            asked, passed, refused = asked + 7 + kill, passed + 7 + kill, refused + 7 + kill
+            self.world.daemon.kill()
+            self.world.serve()
+            self.assertEqual(self.counted("token.used"), passed, "written at the start, before anything else")
+        self.assertEqual(self.counted("token.disclosed"), asked)
+        self.assertEqual(self.counted("request.refused"), refused)
+        self.assertEqual(self.world.cli("audit", "verify").code, 0)
+        self.assertEqual(self.entries("--action", "audit.lost"), [])
+
+    def test_the_counts_of_a_killed_daemon_hold_no_secret_and_are_its_owner_s(self):
+        pair = self.world.import_grant("ann")
+        self.token_of("user=ann")
+        self.world.api("GET", f"/v2.0/vehicles/{pair['vehicle']}/odometer")
+        self.world.daemon.kill()
+        file = self.world.home / "state" / "audit-counts"
+        self.assertEqual(file.stat().st_mode & 0o777, 0o600)
+        content = file.read_bytes()
+        self.assertIn(pair["grant"].encode(), content)
+        for secret in (pair["access_token"], pair["refresh_token"], self.world.api_key, harness.CLIENT_SECRET):
+            self.assertNotIn(secret.encode(), content)
+
+    def test_every_kind_of_event_says_who_what_when_how_it_ended_and_which_request(self):
+        pair = self.world.import_grant("ann")
+        admin = self.world.add_caller("ops", "admin", app=None)
+        mine = {"X-Request-Id": "my-request-1"}
+        self.assertEqual(self.world.api("GET", "/v1/token?user=ann", headers=mine).status, 200)
+        self.assertEqual(self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh", {}, headers=mine).status, 200)
+        begun = self.world.api("POST", "/v1/connect", {"user": "bob"}, headers=mine)
+        self.assertEqual(begun.status, 201, begun)
+        self.assertEqual(self.world.anonymous("GET", "/connect/callback?code=x&state=unknown", headers=mine).status // 100, 4)
+        self.assertEqual(self.world.api("POST", "/v1/keys/rotate", {"app": harness.APP}, key=admin, headers=mine).status // 100, 2)
+        self.world.cli_ok("caller", "rotate", "backend2" if self.world.add_caller("backend2", "token:read") else "")
+        self.world.cli_ok("caller", "disable", "backend2")
+        self.assertEqual(self.world.api("DELETE", f"/v1/grants/{pair['grant']}", headers=mine).status // 100, 2)
+        self.assertEqual(self.world.api("GET", "/v1/grants", key="kf_nobody").status, 401)
+        self.world.restart()
+        by_action = {}
+        for entry in self.entries():
+            by_action.setdefault(entry["action"], entry)
+        for action, actor, request in (("grant.imported", "backend", None), ("token.disclosed", "backend", "my-request-1"),
+                                       ("grant.refresh_asked", "backend", "my-request-1"), ("grant.refreshed", "keyfob", None),
+                                       ("consent.begun", "backend", "my-request-1"), ("consent.answered", "owner", "my-request-1"),
+                                       ("key.rotated", "ops", "my-request-1"), ("grant.revoke_asked", "backend", "my-request-1"),
+                                       ("caller.rotated", None, None), ("caller.disabled", None, None), ("request.refused", "", None)):
+            self.assertIn(action, by_action)
+            entry = by_action[action]
+            self.assertTrue(entry["at"] and entry["outcome"], entry)
+            if actor is not None:
+                self.assertEqual(entry["actor"], actor, entry)
+            if request is not None:
+                self.assertEqual(entry["request_id"], request, entry)
+
+    def test_a_head_that_was_exported_shows_that_the_end_was_cut_off(self):
+        self.world.import_grant("ann")
+        self.world.daemon.stop()
+        heads = self.world.root / "heads.txt"
+        heads.write_text(self.world.cli_ok("audit", "heads").out)
+        self.assertEqual(self.world.cli("audit", "verify", "--heads", heads).code, 0)
+        self.world.sql("DELETE FROM audit WHERE sequence = (SELECT max(sequence) FROM audit)")
+        done = self.world.cli("audit", "verify", "--heads", heads)
+        self.assertEqual(done.code, 1, done)
+        self.assertIn("the chain ends here", done.out)
+
     def test_a_changed_record_is_found_and_placed(self):
         self.world.import_grant("ann")
         self.assertEqual(self.world.cli("audit", "verify").code, 0)
