@@ -38,9 +38,9 @@ test: deps all ## everything CI runs: unit, contract, simulation, crash, e2e, sa
 build: configure ## release build: build/bin/keyfob and build/bin/smartcar-sim
 	@cmake --build build -j$(JOBS) --target keyfob smartcar-sim
 
-bench: deps all ## figures beside their references in the same run; writes JSON
+bench: deps all ## figures beside their references in the same run; writes JSON (BENCH=postgres-flat: that part alone)
 	@tools/need bench/run 'the benchmark run'
-	bench/run
+	bench/run $(BENCH)
 
 lint: deps all ## format, layers, functions, secrets, headers, clang-tidy
 	@KEYFOB_JOBS=$(JOBS) tools/lint

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""bench/postgres.py [--grants N]... [--seconds S] [--json FILE]: Keyfob on PostgreSQL beside pgbench, in one run.
+"""bench/postgres.py [--grants N]... [--rounds R] [--seconds S] [--flat] [--json FILE]: Keyfob on PostgreSQL beside pgbench.
 
 A durable PostgreSQL of its own (fsync on). For each size: look-ups with nothing in memory against pgbench's primary-key
 SELECT, durable refreshes with 1, 2 and 4 nodes against pgbench running the two bare UPDATE transactions that a refresh
-needs, the cost of claiming due grants, bytes on disk. Rates are per second and per second of CPU, of the database and
-its client together: on a machine that does other things, too, the second is the one that means something.
+needs, the cost of claiming due grants, bytes on disk; SQLite's figures beside them. Everybody has a turn in every round;
+ratios are medians of the rounds' own. Rates are per second and per second of CPU, of the database and its client together:
+on a machine that does other things, too, the second is the one that means something.
+
+--flat: no refreshes: look-ups, claims and looks at the queue only, and how their cost grows from the first size to the last.
 """
 
 import argparse
@@ -13,6 +16,7 @@ import os
 import pathlib
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -24,20 +28,24 @@ import postgres  # noqa: E402  the server that the tests use, too
 
 APP = "app_7f3kq2m9x4"
 TICKS = os.sysconf("SC_CLK_TCK")
+PROGRAM = ROOT / "build" / "bin" / "postgres_bench"
 KEY = f"app_id = '{APP}' AND grant_id = 'g_' || lpad(CAST(:n AS text), 20, '0')"
 
+# Users, vehicles and accounts come in no order; every fiftieth grant is due.
 FILL = f"""
 INSERT INTO grants (app_id, grant_id, user_id, provider_user, single_vehicle, single_select, vehicles, scope, status,
-  generation, epoch, access_expires_at, refresh_expires_at, created_at, updated_at, due_at, renew_by, refused_count,
-  refused_certain, refused_after_unknown, access_sealed, refresh_sealed, association_mac, changed_xid, changed_by)
-SELECT '{APP}', 'g_' || lpad(n::text, 20, '0'), 'user-' || n, md5('u' || n)::uuid::text, '', false,
+  generation, epoch, access_expires_at, refresh_expires_at, created_at, updated_at, rotated_at, due_at, renew_by,
+  refused_count, refused_certain, refused_after_unknown, access_sealed, refresh_sealed, association_mac, changed_xid,
+  changed_by)
+SELECT '{APP}', 'g_' || lpad(n::text, 20, '0'), 'user-' || substr(md5('u' || n), 1, 8), md5('p' || n)::uuid::text, '', false,
   ARRAY['veh-' || lpad(n::text, 32, '0')], 'read_vehicle_info read_odometer read_location read_battery', 'active', 1, 1,
-  1700007200000, 1705184000000, 1700000000000, 1700000000000, 1704579200000 - CASE WHEN n % 50 = 0 THEN 5000000000 ELSE 0 END + n * 37 % 4000000, 1704600000000, 0, false, false,
-  sha256(('a' || n)::bytea) || sha256(('b' || n)::bytea) || substr(sha256(('c' || n)::bytea), 1, 20),
+  1700007200000 + n, 1705184000000 + n, 1700000000000, 1700000000000 + n, 1700000000000 + n,
+  1704579200000 - CASE WHEN n % 50 = 0 THEN 5000000000 ELSE 0 END + n * 37 % 4000000, 1704600000000 + n * 7919 % 500000000,
+  0, false, false, sha256(('a' || n)::bytea) || sha256(('b' || n)::bytea) || substr(sha256(('c' || n)::bytea), 1, 20),
   sha256(('d' || n)::bytea) || sha256(('e' || n)::bytea) || substr(sha256(('f' || n)::bytea), 1, 20),
-  sha256(('m' || n)::bytea), 1, 1 FROM generate_series({{0}}, {{1}} - 1) AS n;
+  sha256(('m' || n)::bytea), n / 20, 1 FROM generate_series({{0}}, {{1}} - 1) AS n;
 INSERT INTO grant_vehicles SELECT app_id, vehicles[1], grant_id FROM grants
-  WHERE grant_id >= 'g_' || lpad({{0}}::text, 20, '0');
+  WHERE app_id = '{APP}' AND grant_id >= 'g_' || lpad({{0}}::text, 20, '0');
 """
 
 SELECT = f"\\set n random(0, :grants - 1)\nSELECT * FROM grants WHERE {KEY};\n"
@@ -69,23 +77,15 @@ def cpu_of(server):
 
 
 class Bench:
-    def __init__(self, server, seconds):
-        self.server, self.seconds, self.rows = server, seconds, []
-        self.program = ROOT / "build" / "bin" / "postgres_bench"
+    def __init__(self, server, options):
+        self.server, self.seconds, self.rounds, self.rows = server, options.seconds, options.rounds, []
 
-    def row(self, grants, what, done, seconds, cpu, against=None):
-        row = {"grants": grants, "what": what, "per_second": done / seconds, "per_cpu_second": done / cpu,
-               "cpu_us": cpu / done * 1e6}
-        beside = ""
-        if against is not None:
-            row |= {"rate_ratio": row["per_second"] / against["per_second"],
-                    "cpu_ratio": row["per_cpu_second"] / against["per_cpu_second"]}
-            beside = f"   {row['rate_ratio']:5.2f}x the rate, {row['cpu_ratio']:5.2f}x per CPU second"
-        print(f"  {what:<44} {row['per_second']:9.0f} /s {row['cpu_us']:8.1f} us CPU{beside}", flush=True)
-        self.rows.append(row)
-        return row
+    def cost(self, done, seconds, cpu):
+        if done == 0 or cpu == 0:
+            raise SystemExit("bench/postgres.py: nothing at all was done in one turn: the machine is too busy, or --seconds too short")
+        return {"per_second": done / seconds, "per_cpu_second": done / cpu, "cpu_us": cpu / done * 1e6}
 
-    def pgbench(self, grants, what, script, clients):
+    def pgbench(self, grants, script, clients):
         with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
             file.write(script)
             file.flush()
@@ -96,63 +96,128 @@ class Bench:
         after = os.times()
         cpu = cpu_of(self.server) - before + (after.children_user - own.children_user) + (
             after.children_system - own.children_system)
-        count = int(re.search(r"actually processed: (\d+)", done.stdout)[1])
-        return self.row(grants, f"pgbench -c {clients}: {what}", count, self.seconds, cpu)
+        return self.cost(int(re.search(r"actually processed: (\d+)", done.stdout)[1]), self.seconds, cpu)
 
-    def keyfob(self, grants, what, work, against=None, nodes=1):
+    def keyfob(self, grants, work, nodes=1):
+        running = [subprocess.Popen([PROGRAM, self.server.url(), work, str(grants), str(self.seconds), str(node), str(nodes)],
+                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for node in range(nodes)]
+        for each in running:
+            if each.stdout.readline() != "ready\n":
+                raise SystemExit(f"bench/postgres.py: {work} did not start")
         before, lsn = cpu_of(self.server), self.server.sql("SELECT pg_current_wal_lsn()")
-        running = [subprocess.Popen([self.program, self.server.url(), work, str(grants), str(self.seconds), str(node),
-                                     str(nodes)], stdout=subprocess.PIPE, text=True) for node in range(nodes)]
-        answers = [json.loads(each.communicate()[0]) for each in running]
+        for each in running:
+            each.stdin.write("\n")
+            each.stdin.flush()
+        answers = [json.loads(each.stdout.readline()) for each in running]
         cpu = cpu_of(self.server) - before + sum(a["cpu"] for a in answers)
-        seconds = max(a["seconds"] for a in answers)
-        row = self.row(grants, what, sum(a["done"] for a in answers), seconds, cpu, against)
-        if work == "refresh":
-            written = int(self.server.sql(f"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{lsn}')::bigint"))
-            row["wal_bytes"] = written / sum(a["done"] for a in answers)
-            print(f"  {'':<44} {row['wal_bytes']:9.0f} bytes of write-ahead log each, full pages included", flush=True)
-        return row
+        for each in running:
+            each.communicate()
+        done = sum(a["done"] for a in answers)
+        written = int(self.server.sql(f"SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '{lsn}')::bigint"))
+        return self.cost(done, max(a["seconds"] for a in answers), cpu) | {"wal_bytes": written / done}
+
+    def take_turns(self, grants, references, works):
+        """references: {name: what runs}, the best of a round counts; works: {name: what runs}."""
+        runs = []
+        for _ in range(self.rounds):
+            beside = {name: run() for name, run in references.items()}
+            best = {key: max((r[key] for r in beside.values()), default=0) for key in ("per_second", "per_cpu_second")}
+            for name, run in works.items():
+                found = run()
+                if references:
+                    found |= {"rate_ratio": found["per_second"] / best["per_second"],
+                              "cpu_ratio": found["per_cpu_second"] / best["per_cpu_second"]}
+                beside[name] = found
+            runs.append(beside)
+        for name in runs[0]:
+            self.report(grants, name, [run[name] for run in runs])
+
+    def report(self, grants, name, runs):
+        row = {"grants": grants, "what": name} | {key: statistics.median(r[key] for r in runs) for key in runs[0]}
+        beside = ""
+        if "rate_ratio" in row:
+            row["rate_ratio_rounds"] = [round(r["rate_ratio"], 2) for r in runs]
+            beside = (f"   {row['rate_ratio']:5.2f}x the rate ({min(row['rate_ratio_rounds'])} to "
+                      f"{max(row['rate_ratio_rounds'])}), {row['cpu_ratio']:5.2f}x per CPU second")
+        print(f"  {name:<48} {row['per_second']:9.0f} /s {row['cpu_us']:8.1f} us CPU{beside}", flush=True)
+        if "refresh" in name and "wal_bytes" in row:
+            print(f"  {'':<48} {row['wal_bytes']:9.0f} bytes of write-ahead log each, full pages included", flush=True)
+        self.rows.append(row)
 
     def fill(self, before, grants):
         begin = time.monotonic()
         for first in range(before, grants, 100_000):
             self.server.sql(FILL.format(first, min(first + 100_000, grants)))
         self.server.sql("VACUUM ANALYZE")
-        size = int(self.server.sql("SELECT pg_total_relation_size('grants') + pg_total_relation_size('grant_vehicles')"))
-        print(f"{grants} grants, filled in {time.monotonic() - begin:.0f} s, {size / grants:.0f} bytes each with indexes",
-              flush=True)
-        self.rows.append({"grants": grants, "what": "bytes per grant", "bytes": size / grants})
+        print(f"{grants} grants, filled in {time.monotonic() - begin:.0f} s", flush=True)
+        self.size(grants, "bytes per grant")
 
-    def measure(self, grants):
-        select = max((self.pgbench(grants, "SELECT by primary key", SELECT, c) for c in (4, 16)),
-                     key=lambda row: row["per_cpu_second"])
-        self.keyfob(grants, "look-up by grant, 64 in flight", "load", select)
-        self.keyfob(grants, "look-up by vehicle, 64 in flight", "find", select)
-        self.keyfob(grants, "claim of 64 due grants, one after the other", "claim")
-        updates = max((self.pgbench(grants, "the two bare UPDATEs", UPDATES, c) for c in (16, 32)),
-                      key=lambda row: row["per_second"])
-        for nodes in (1, 2, 4):
-            self.keyfob(grants, f"durable refreshes, {nodes} node(s), 64 in flight each", "refresh", updates, nodes)
+    def size(self, grants, what):
+        parts = {}
+        for line in self.server.sql("SELECT relname || ' ' || pg_relation_size(oid) FROM pg_class WHERE relname ~ '^grant' "
+                                    "AND relkind IN ('r', 'i') ORDER BY pg_relation_size(oid) DESC").splitlines():
+            name, size = line.split()
+            parts[name] = int(size) / grants
+        print(f"  {what + ', indexes included':<48} {sum(parts.values()):9.0f}      " +
+              ", ".join(f"{name} {size:.0f}" for name, size in parts.items() if size >= 1), flush=True)
+        self.rows.append({"grants": grants, "what": what, "bytes": sum(parts.values()), "parts": parts})
+
+    def measure_reads(self, grants):
+        self.take_turns(grants, {f"pgbench -c {c}: SELECT by primary key": lambda c=c: self.pgbench(grants, SELECT, c)
+                                 for c in (4, 16)},
+                        {"look-up by grant, 64 in flight": lambda: self.keyfob(grants, "load"),
+                         "look-up by vehicle, 64 in flight": lambda: self.keyfob(grants, "find")})
+        self.take_turns(grants, {}, {"claim of 64 due grants, one after the other": lambda: self.keyfob(grants, "claim"),
+                                     "look at what waits, up to 10 000 due": lambda: self.keyfob(grants, "outlook")})
+
+    def measure_refreshes(self, grants):
+        works = {f"durable refreshes, {nodes} node(s), 64 in flight each": lambda n=nodes: self.keyfob(grants, "refresh", n)
+                 for nodes in (1, 2, 4)}
+        works["look-up and durable refresh, 1 node"] = lambda: self.keyfob(grants, "read-refresh")
+        self.take_turns(grants, {f"pgbench -c {c}: the two bare UPDATEs": lambda c=c: self.pgbench(grants, UPDATES, c)
+                                 for c in (16, 32)}, works)
+        self.size(grants, "bytes per grant after these refreshes")
+
+    def growth(self):
+        """What each cost is at the last size, by what it is at the first."""
+        sizes = sorted({row["grants"] for row in self.rows})
+        of = {(row["what"], row["grants"]): row["cpu_us"] for row in self.rows if "cpu_us" in row}
+        for what in dict.fromkeys(what for what, _ in of):
+            if (what, sizes[0]) in of and (what, sizes[-1]) in of and len(sizes) > 1:
+                times = of[what, sizes[-1]] / of[what, sizes[0]]
+                print(f"  {what:<48} {times:5.2f} times the CPU at {sizes[-1]} of that at {sizes[0]}", flush=True)
+                self.rows.append({"grants": sizes[-1], "what": f"growth: {what}", "times": times})
+
+
+def sqlite(grants, seconds):
+    print(f"SQLite, {grants} grants", flush=True)
+    subprocess.run([ROOT / "build/bin/store_bench", "--seconds", str(seconds), str(grants)], check=True)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--grants", type=int, action="append", help="sizes, growing (default: 100000)")
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=int, default=3, help="of each turn")
+    parser.add_argument("--flat", action="store_true", help="no refreshes; how the cost of the rest grows with the size")
     parser.add_argument("--json", type=pathlib.Path)
     options = parser.parse_args()
+    sizes = options.grants or ([100_000, 1_000_000, 5_000_000] if options.flat else [100_000])
     root = pathlib.Path(tempfile.mkdtemp(prefix="keyfob-bench-pg-"))
     root.chmod(0o755)
     server = None
     try:
-        server = postgres.Server(root, settings=("shared_buffers = 512MB", "max_wal_size = 4GB"))
-        subprocess.run([ROOT / "build/bin/keyfob", "init", "--dir", root / "kf", "--store", server.url()], check=True,
-                       stdout=subprocess.DEVNULL)
-        bench, before = Bench(server, options.seconds), 0
-        for grants in options.grants or [100_000]:
+        server = postgres.Server(root, settings=("shared_buffers = 512MB", "max_wal_size = 2GB"))
+        subprocess.run([PROGRAM, server.url(), "create", "0", "0"], check=True)
+        bench, before = Bench(server, options), 0
+        for grants in sizes:
             bench.fill(before, grants)
-            bench.measure(grants)
+            bench.measure_reads(grants)
+            if not options.flat:
+                bench.measure_refreshes(grants)
+                sqlite(grants, options.seconds)
             before = grants
+        bench.growth()
         if options.json:
             options.json.write_text(json.dumps(bench.rows, indent=1))
     finally:

@@ -1,9 +1,10 @@
 // postgres_bench URL WHAT GRANTS SECONDS [NODE OF_NODES]: what the PostgreSQL store does per second. Run by
 // bench/postgres.py.
 //
-// WHAT: load (by primary key), find (by vehicle), refresh (begin, then commit: two durable transactions), claim (64 due
-// grants at a time). The grants were made by bench/postgres.py; NODE works on its own share of them. Prints one line of
-// JSON; CPU is that of this process alone.
+// WHAT: load (by primary key), find (by vehicle), refresh (begin, then commit: two durable transactions, of a grant
+// that was read before), read-refresh (a look-up before each), claim (64 due grants at a time), outlook (what waits),
+// create (the tables). The grants were made by bench/postgres.py; NODE works on its own share of them. Says "ready",
+// waits for a line, works, and prints one line of JSON; CPU is that of this process alone, from the line on.
 
 #include <sys/resource.h>
 
@@ -70,6 +71,7 @@ struct Work {
   NodeIdentity node;
   double until = 0;
   std::size_t done = 0;
+  std::vector<GrantVersion> versions{};  ///< of its grants, where they are needed
 };
 
 Task<void> load(Work& work, int lane) {
@@ -110,22 +112,64 @@ CommitRequest rotated(const GrantRecord& record, const NodeIdentity& node) {
   return commit;
 }
 
+/// Two durable transactions.
+Task<void> refresh_once(Work& work, std::size_t number, std::uint64_t some_number) {
+  auto& version = work.versions[number - work.first];
+  BeginRequest begin{{kApp, grant_id(number)},
+                     version,
+                     AttemptId(numbered("a", some_number % 1'000'000, 16)),
+                     work.node,
+                     seconds(15),
+                     {}};
+  auto begun = co_await work.store.begin(std::move(begin));
+  must(begun && std::holds_alternative<Begun>(*begun), "begin");
+  auto committed = co_await work.store.commit(rotated(std::get<Begun>(*begun).record, work.node));
+  must(committed && std::holds_alternative<Committed>(*committed), "commit");
+  version = std::get<Committed>(*committed).record.grant.version;
+}
+
+/// Each grant is of one lane alone, which remembers its version, as the engine does.
 Task<void> refresh(Work& work, int lane) {
   Numbers random(static_cast<unsigned>(lane) + 17 + work.first);
   const std::size_t share = work.grants / kInFlight;
   const std::size_t first = work.first + static_cast<std::size_t>(lane) * share;
   while (seconds_now() < work.until) {
-    GrantRef ref{kApp, grant_id(first + random() % share)};
-    auto record = co_await work.store.load(ref);
-    must(record.has_value(), "load");
-    BeginRequest begin{ref,       record->grant.version, AttemptId(numbered("a", random() % 1'000'000, 16)),
-                       work.node, seconds(15),           {}};
-    auto begun = co_await work.store.begin(std::move(begin));
-    must(begun && std::holds_alternative<Begun>(*begun), "begin");
-    auto committed = co_await work.store.commit(rotated(*record, work.node));
-    must(committed && std::holds_alternative<Committed>(*committed), "commit");
+    co_await refresh_once(work, first + random() % share, random());
     ++work.done;
   }
+}
+
+/// As refresh(), with a look-up before each.
+Task<void> read_and_refresh(Work& work, int lane) {
+  Numbers random(static_cast<unsigned>(lane) + 17 + work.first);
+  const std::size_t share = work.grants / kInFlight;
+  const std::size_t first = work.first + static_cast<std::size_t>(lane) * share;
+  while (seconds_now() < work.until) {
+    const auto number = first + random() % share;
+    GrantRef ref{kApp, grant_id(number)};
+    const auto record = co_await work.store.load(std::move(ref));
+    must(record.has_value(), "load");
+    work.versions[number - work.first] = record->grant.version;
+    co_await refresh_once(work, number, random());
+    ++work.done;
+  }
+}
+
+/// Reads the versions of this node's grants.
+Task<void> remember(Work& work) {
+  GrantFilter filter;
+  filter.app = kApp;
+  filter.limit = 1000;
+  std::size_t number = 0;
+  do {
+    const auto page = co_await work.store.list(filter);
+    must(page.has_value(), "list");
+    for (const auto& record : page->grants) {
+      const auto place = number++ - work.first;
+      if (place < work.grants) work.versions[place] = record.grant.version;
+    }
+    filter.cursor = page->next_cursor;
+  } while (!filter.cursor.empty() && number < work.first + work.grants);
 }
 
 /// Held for no time: what was claimed is due again, behind the others.
@@ -141,12 +185,34 @@ Task<void> claim(Work& work, int lane) {
   }
 }
 
+/// What waits, again and again.
+Task<void> outlook(Work& work, int lane) {
+  if (lane > 0) co_return;
+  while (seconds_now() < work.until) {
+    const auto seen = co_await work.store.outlook(kApp, from_unix_ms(1'700'000'000'000), 10'000);
+    must(seen && seen->oldest_due, "outlook");
+    ++work.done;
+  }
+}
+
 Task<void> lane_of(const std::string& what, Work& work, int lane) {
   if (what == "load") return load(work, lane);
   if (what == "find") return find(work, lane);
   if (what == "refresh") return refresh(work, lane);
+  if (what == "read-refresh") return read_and_refresh(work, lane);
+  if (what == "outlook") return outlook(work, lane);
   must(what == "claim", "the kind of work");
   return claim(work, lane);
+}
+
+template <class Body>
+void run_all(int lanes, Body body) {
+  asio::io_context context;
+  const auto rethrow = [](std::exception_ptr thrown) {
+    if (thrown) std::rethrow_exception(thrown);
+  };
+  for (int lane = 0; lane < lanes; ++lane) asio::co_spawn(context, body(lane), rethrow);
+  context.run();
 }
 
 }  // namespace
@@ -158,18 +224,21 @@ int main(int argc, char** argv) {
   const double seconds = std::atof(argv[4]);
   const auto node = static_cast<std::size_t>(argc > 5 ? std::atoi(argv[5]) : 0);
   const auto nodes = static_cast<std::size_t>(argc > 5 ? std::atoi(argv[6]) : 1);
-  auto store = PostgresStore::open(argv[1], {});
+  PostgresOptions options;
+  options.create = what == "create";
+  auto store = PostgresStore::open(argv[1], options);
   must(store.has_value(), "open");
+  if (options.create) return 0;
   const std::size_t share = grants / nodes;
   Work work{**store, node * share, share, {NodeId("node-" + std::to_string(node)), Incarnation(1)}};
+  work.versions.resize(work.grants);
+  if (what == "refresh") run_all(1, [&](int) { return remember(work); });
+  std::puts("ready");
+  std::fflush(stdout);
+  must(std::getchar() == '\n', "the start");
   const double begin = seconds_now();
   const double cpu = cpu_now();
   work.until = begin + seconds;
-  asio::io_context context;
-  const auto rethrow = [](std::exception_ptr thrown) {
-    if (thrown) std::rethrow_exception(thrown);
-  };
-  for (int lane = 0; lane < kInFlight; ++lane) asio::co_spawn(context, lane_of(what, work, lane), rethrow);
-  context.run();
+  run_all(kInFlight, [&](int lane) { return lane_of(what, work, lane); });
   std::printf("{\"done\": %zu, \"seconds\": %.3f, \"cpu\": %.3f}\n", work.done, seconds_now() - begin, cpu_now() - cpu);
 }
