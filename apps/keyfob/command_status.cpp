@@ -25,6 +25,16 @@ std::int64_t whole_seconds(Milliseconds d) { return std::chrono::duration_cast<s
 
 std::string brief(Milliseconds d) { return format_duration(std::chrono::duration_cast<seconds>(d)); }
 
+/// "events: 3 since 2026-01-02T03:04:05.678Z, tried 4 times"; what is stuck has a time long ago.
+std::string outbox_text(const json::value& status) {
+  std::string text;
+  for (const auto* one : elements_of(status, "outbox")) {
+    text += fmt::format("{}{}: {} since {}, tried {} times", text.empty() ? "" : "; ", text_of(*one, "to"),
+                        text_of(*one, "waiting"), text_of(*one, "oldest"), text_of(*one, "attempts"));
+  }
+  return text.empty() ? "nothing" : text;
+}
+
 /// What the node answers, and beside it what the store says about the whole.
 json::object join(const json::value& status, const node::Overview& overview) {
   json::object out = status.is_object() ? status.as_object() : json::object();
@@ -88,8 +98,7 @@ std::string screen(const json::value& status, const node::Overview& overview, Wa
   out += line("callers", text_of(status, "callers"));
   out += line("refreshes in flight", text_of(status, "flights"));
   out += line("pairs in the spool", alarming(spooled, spooled != "0"));
-  if (const auto* outbox = status.is_object() ? status.as_object().if_contains("outbox") : nullptr)
-    out += line("outbox", text_of(*outbox, "waiting") + " waiting");
+  out += line("waiting to be sent", outbox_text(status));
   out += line("grants in the cache", text_of(status, "cached"));
   return out + nodes_text(overview, now);
 }

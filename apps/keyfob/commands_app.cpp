@@ -31,6 +31,8 @@ struct AppOptions {
   std::vector<std::string> scopes;
   std::string mode;
   std::vector<std::string> return_to;
+  std::string webhook_url;
+  std::string webhook_secret;
 };
 
 void add_fields(CLI::App& command, AppOptions& o, bool required) {
@@ -56,6 +58,10 @@ void add_fields(CLI::App& command, AppOptions& o, bool required) {
   command.add_option("--return-to", o.return_to, "URL a browser may be sent to after consent (exact); may be repeated")
       ->allow_extra_args(false)
       ->type_name("URL");
+  command.add_option("--webhook-url", o.webhook_url, "Where the provider's webhooks are passed on to; none: nowhere")
+      ->type_name("URL");
+  command.add_option("--webhook-secret", o.webhook_secret, "Signs what is passed on: @FILE, env:NAME or -")
+      ->type_name("REF");
 }
 
 void add_texts(JsonBody& body, const AppOptions& o) {
@@ -65,6 +71,7 @@ void add_texts(JsonBody& body, const AppOptions& o) {
   };
   for (const auto& [name, value] : texts)
     if (!value->empty()) body.text(name, *value);
+  if (!o.webhook_url.empty()) body.text("webhook_url", o.webhook_url == "none" ? "" : o.webhook_url);
   if (!o.scopes.empty()) body.texts("scopes", o.scopes);
   if (!o.return_to.empty()) body.texts("return_to", o.return_to);
 }
@@ -74,6 +81,7 @@ Result<void> add_secrets(JsonBody& body, const AppOptions& o) {
       {"client_secret", "--client-secret", &o.client_secret},
       {"management_token", "--management-token", &o.management_token},
       {"v3_client_secret", "--v3-client-secret", &o.v3_client_secret},
+      {"webhook_secret", "--webhook-secret", &o.webhook_secret},
   };
   for (const auto& [name, option, reference] : secrets) {
     if (reference->empty()) continue;
@@ -96,6 +104,7 @@ std::string app_details(const json::value& app) {
                         {"redirect uri", text_of(app, "redirect_uri")},
                         {"scopes", text_of(app, "scopes")},
                         {"return to", text_of(app, "return_to")},
+                        {"webhooks to", text_of(app, "webhook_url")},
                         {"secrets", text_of(app, "secrets")},
                         {"created", text_of(app, "created_at")},
                         {"updated", text_of(app, "updated_at")}});

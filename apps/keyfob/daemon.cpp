@@ -79,7 +79,6 @@ Result<NodeState> take_state(const std::string& dir) {
 /// What the configuration asks for and this version does not do. Better said than found out.
 std::vector<std::string> not_built_yet(const config::Config& config) {
   std::vector<std::string> out;
-  if (!config.events.url.empty()) out.emplace_back("[events] is not built yet: no notification will be sent");
   if (config.refresh.spool == config::SpoolMode::always)
     out.emplace_back("refresh.spool = \"always\" is not built yet: pairs go to the spool when the store refuses them");
   if (!config.upstream.proxy.empty())

@@ -17,6 +17,7 @@ namespace keyfob::node {
 namespace {
 
 constexpr std::size_t kLargestImport = 8UL << 20U;
+constexpr std::size_t kLargestOutside = 256UL << 10U;  // a webhook
 
 std::size_t thread_count(const config::ServerConfig& server) {
   if (server.threads != 0) return server.threads;
@@ -138,6 +139,7 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   auto outside = common_config(config);
   if (outside.tls) outside.tls->client_ca.clear();  // browsers and the provider's webhooks have no certificate of ours
   outside.listen = inherited.outside.empty() ? endpoint_texts(config.server.public_listen) : inherited.outside;
+  outside.limits.body_bytes = kLargestOutside;
   return add(std::move(outside), http::serve_handler(public_handler(node)), node);
 }
 

@@ -15,6 +15,7 @@
 #include "apps/keyfob/open_ports.hpp"
 #include "apps/keyfob/profiles.hpp"
 #include "apps/keyfob/provider_clients.hpp"
+#include "apps/keyfob/secret_ref.hpp"
 #include "apps/keyfob/system_clock.hpp"
 #include "keys/key_file.hpp"
 #include "spool/file_spool.hpp"
@@ -42,6 +43,18 @@ engine::EngineConfig engine_config(const config::Config& config) {
   e.reseal.max_rate = config.keys.reseal_rate;
   e.refuse_on_store_outage = config.cache.on_store_outage == config::OutagePolicy::refuse;
   return e;
+}
+
+/// [events]: a reference as the command line has it, but for "file:" instead of "@".
+Result<void> read_events(const config::EventsConfig& events, engine::EngineConfig& settings) {
+  if (events.url.empty()) return {};
+  constexpr std::string_view kFile = "file:";
+  const bool in_file = events.secret.starts_with(kFile);
+  auto secret = cli::read_secret(in_file ? "@" + events.secret.substr(kFile.size()) : events.secret, "[events] secret");
+  if (!secret) return fail(secret.error());
+  settings.events_url = events.url;
+  settings.events_secret = std::move(*secret);
+  return {};
 }
 
 engine::Directory::Profiles shared_profiles(const oauth::ProfileTable& table) {
@@ -93,7 +106,7 @@ class ComposedNode final : public Node {
   Result<void> open_parts(const config::Config& config, const oauth::ProfileTable& profiles);
   Result<void> open_masters(const config::KeysConfig& keys);
   Task<Result<api::Rewrapped>> rewrap(std::string reference);
-  void make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
+  Result<void> make_engine(const config::Config& config, const oauth::ProfileTable& profiles);
   void make_api();
   void report_spool_damage();
   Task<Result<void>> load_directory();
@@ -126,7 +139,7 @@ Result<void> ComposedNode::open(const config::Config& config) {
   auto profiles = make_profiles(config);
   if (!profiles) return fail(profiles.error());
   if (auto opened = open_parts(config, *profiles); !opened) return opened;
-  make_engine(config, *profiles);
+  if (auto made = make_engine(config, *profiles); !made) return made;
   const bool proceed = config.cache.on_store_outage == config::OutagePolicy::serve;
   audit_ = std::make_unique<NodeAudit>(*store_, clock_, state_, NodeAuditOptions{proceed, config.audit.retention});
   return {};
@@ -190,7 +203,9 @@ void ComposedNode::report_spool_damage() {
       fmt::join(cells, ", ")));
 }
 
-void ComposedNode::make_engine(const config::Config& config, const oauth::ProfileTable& profiles) {
+Result<void> ComposedNode::make_engine(const config::Config& config, const oauth::ProfileTable& profiles) {
+  auto settings = engine_config(config);
+  if (auto read = read_events(config.events, settings); !read) return read;
   auto& s = *store_;
   std::vector<KeyProvider*> others;
   for (const auto& other : other_masters_) others.push_back(other.get());
@@ -213,13 +228,16 @@ void ComposedNode::make_engine(const config::Config& config, const oauth::Profil
                                   random_,
                                   events_,
                                   surroundings_.metrics,
-                                  {&s, &s, &s, others}};
+                                  {&s, &s, &s, others},
+                                  &s,
+                                  &clients_->post()};
   auto make = [&]() -> Task<void> {
-    engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, engine_config(config),
-                                               state_.identity(), shared_profiles(profiles));
+    engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, settings, state_.identity(),
+                                               shared_profiles(profiles));
     co_return;
   };
   engine_thread_.wait_for(make());
+  return {};
 }
 
 void ComposedNode::make_api() {

@@ -2,24 +2,54 @@
 
 #include <utility>
 
+#include "base/url.hpp"
 #include "idp/http_provider_api.hpp"
 #include "idp/http_token_endpoint.hpp"
 
 namespace keyfob::node {
 namespace {
 
+/// Redirects are answers like others: a signed event goes where it was sent and nowhere else.
+class ClientPost final : public HttpPost {
+ public:
+  ClientPost(const http::Client& client, const Clock& clock) : client_(client), clock_(clock) {}
+
+  Task<Result<int>> post(PostRequest request, Milliseconds limit) override {
+    const auto url = split_url(request.url);
+    if (!url) co_return fail(ErrorCode::invalid_argument, "this is not a URL that can be posted to");
+    http::ClientRequest out{.method = "POST", .origin = std::string(url->origin)};
+    out.target = wiped_string(url->target.empty() ? "/" : url->target);
+    out.body = wiped_string(request.body);
+    for (const auto& [name, value] : request.headers) out.headers.emplace_back(name, wiped_string(value));
+    const BootTime until = clock_.boot() + limit;
+    const http::ClientOutcome outcome =
+        co_await client_.exchange(std::move(out), {.send_before = until, .give_up_at = until});
+    if (!outcome) co_return fail(outcome.error().code, outcome.error().what);
+    co_return outcome->status;
+  }
+
+ private:
+  const http::Client& client_;
+  const Clock& clock_;
+};
+
 class Clients final : public ProviderClients {
  public:
   Clients(http::Client client, const std::shared_ptr<const oauth::ProfileTable>& profiles, const Clock& clock)
-      : client_(std::move(client)), endpoint_(profiles, client_, clock), api_(profiles, client_, clock) {}
+      : client_(std::move(client)),
+        endpoint_(profiles, client_, clock),
+        api_(profiles, client_, clock),
+        post_(client_, clock) {}
 
   TokenEndpoint& endpoint() override { return endpoint_; }
   ProviderApi& api() override { return api_; }
+  HttpPost& post() override { return post_; }
 
  private:
   http::Client client_;
   idp::HttpTokenEndpoint endpoint_;
   idp::HttpProviderApi api_;
+  ClientPost post_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// ProviderClients: the engine's ways to the providers: token endpoint and API, over HTTP.
+// ProviderClients: the engine's ways out, over HTTP: token endpoint and API of the providers, and what posts events.
 
 #include <memory>
 
@@ -7,6 +7,7 @@
 #include "config/config.hpp"
 #include "oauth/profiles.hpp"
 #include "ports/clock.hpp"
+#include "ports/outbox.hpp"
 #include "ports/token_endpoint.hpp"
 
 namespace keyfob::node {
@@ -21,6 +22,7 @@ class ProviderClients {
   virtual ~ProviderClients() = default;
   [[nodiscard]] virtual TokenEndpoint& endpoint() = 0;
   [[nodiscard]] virtual ProviderApi& api() = 0;
+  [[nodiscard]] virtual HttpPost& post() = 0;
 };
 
 }  // namespace keyfob::node

@@ -208,7 +208,7 @@ Task<http::Response> Api::handle(http::Request request, std::shared_ptr<const Ad
 std::unique_ptr<DirectToken> Api::direct_token() const { return std::make_unique<DirectToken>(state_->services); }
 
 bool Api::serves(std::string_view path) {
-  if (path == "/v1" || path.starts_with("/v1/")) return true;
+  if (path == "/v1" || path.starts_with("/v1/") || path.starts_with("/webhooks/")) return true;
   const auto is_path = [path](const Endpoint& endpoint) { return endpoint.path == path; };
   return std::ranges::any_of(endpoints(), is_path);
 }

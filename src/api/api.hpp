@@ -72,8 +72,8 @@ class Api {
   /// GET /v1/token without a coroutine, for one server thread. Must not outlive the Api.
   [[nodiscard]] std::unique_ptr<DirectToken> direct_token() const;
 
-  /// Whether a path is the API's own and never the gateway's, whatever the method: /v1/**, /connect/callback, /healthz,
-  /// /readyz, /metrics, /openapi.json.
+  /// Whether a path is the API's own and never the gateway's, whatever the method: /v1/**, /webhooks/**,
+  /// /connect/callback, /healthz, /readyz, /metrics, /openapi.json.
   [[nodiscard]] static bool serves(std::string_view path);
 
  private:

@@ -10,7 +10,7 @@ namespace {
 
 const std::vector<std::string_view> kFields = {"provider",     "client_id",        "client_secret", "management_token",
                                                "v3_client_id", "v3_client_secret", "mode",          "redirect_uri",
-                                               "scopes",       "return_to"};
+                                               "scopes",       "return_to",        "webhook_url",   "webhook_secret"};
 
 std::vector<std::string_view> fields_with_name() {
   std::vector<std::string_view> fields = kFields;
@@ -37,7 +37,9 @@ engine::ApplicationEdit read_edit(BodyReader& body) {
           .return_to = body.texts_if("return_to"),
           .client_secret = body.secret_if<ClientSecret>("client_secret"),
           .management_token = body.secret_if<ManagementToken>("management_token"),
-          .v3_client_secret = body.secret_if<ClientSecret>("v3_client_secret")};
+          .v3_client_secret = body.secret_if<ClientSecret>("v3_client_secret"),
+          .webhook_url = body.text_if("webhook_url"),
+          .webhook_secret = body.secret_if<Secret>("webhook_secret")};
 }
 
 /// The application that the path names, if the caller may see it.

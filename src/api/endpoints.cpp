@@ -35,6 +35,8 @@ constexpr std::array kEndpoints = {
              "consent.begun"},
     Endpoint{"GET", "/connect/callback", anybody, admin, "*", plain, get_callback,
              "Where the provider sends the owner's browser after consent", "consent.answered"},
+    Endpoint{"POST", "/webhooks/{app}", anybody, admin, "*", plain, post_webhook,
+             "Where the provider posts its webhooks; signed with the application management token"},
 
     Endpoint{"GET", "/v1/apps", permission, admin, "", plain, list_apps, "List applications"},
     Endpoint{"POST", "/v1/apps", operators, admin, "", creates, post_app, "Add an application", "app.added"},

@@ -19,6 +19,8 @@ Task<Outcome> remove_grant(Services& services, Call call);
 Task<Outcome> post_connect(Services& services, Call call);
 Task<Outcome> get_callback(Services& services, Call call);
 
+Task<Outcome> post_webhook(Services& services, Call call);
+
 Task<Outcome> list_apps(Services& services, Call call);
 Task<Outcome> post_app(Services& services, Call call);
 Task<Outcome> get_app(Services& services, Call call);

@@ -95,13 +95,14 @@ constexpr std::string_view kSchemas = R"json({
 
   "App": {
     "type": "object", "additionalProperties": false, "description": "Never a secret; `secrets` names those that are set",
-    "required": ["id", "name", "provider", "client_id", "v3_client_id", "mode", "redirect_uri", "scopes", "return_to", "secrets",
-                 "created_at", "updated_at"],
+    "required": ["id", "name", "provider", "client_id", "v3_client_id", "mode", "redirect_uri", "scopes", "return_to", "webhook_url",
+                 "secrets", "created_at", "updated_at"],
     "properties": {
       "id": {"type": "string"}, "name": {"type": "string"}, "provider": {"type": "string"}, "client_id": {"type": "string"},
       "v3_client_id": {"type": "string"}, "mode": {"type": "string", "enum": ["live", "simulated"]},
       "redirect_uri": {"type": "string"}, "scopes": {"$ref": "#/components/schemas/Texts"},
-      "return_to": {"$ref": "#/components/schemas/Texts"}, "secrets": {"$ref": "#/components/schemas/Texts"},
+      "return_to": {"$ref": "#/components/schemas/Texts"}, "webhook_url": {"type": "string"},
+      "secrets": {"$ref": "#/components/schemas/Texts"},
       "created_at": {"$ref": "#/components/schemas/Time"}, "updated_at": {"$ref": "#/components/schemas/Time"}}},
   "Apps": {
     "type": "object", "required": ["apps"], "additionalProperties": false,
@@ -112,14 +113,16 @@ constexpr std::string_view kSchemas = R"json({
       "provider": {"type": "string"}, "client_id": {"type": "string"}, "client_secret": {"type": "string"},
       "management_token": {"type": "string"}, "v3_client_id": {"type": "string"}, "v3_client_secret": {"type": "string"},
       "mode": {"type": "string", "enum": ["live", "simulated"]}, "redirect_uri": {"type": "string"},
-      "scopes": {"$ref": "#/components/schemas/Texts"}, "return_to": {"$ref": "#/components/schemas/Texts"}}},
+      "scopes": {"$ref": "#/components/schemas/Texts"}, "return_to": {"$ref": "#/components/schemas/Texts"},
+      "webhook_url": {"type": "string"}, "webhook_secret": {"type": "string"}}},
   "NewApp": {
     "type": "object", "required": ["name", "client_id", "client_secret"], "additionalProperties": false,
     "properties": {
       "name": {"type": "string"}, "provider": {"type": "string"}, "client_id": {"type": "string"}, "client_secret": {"type": "string"},
       "management_token": {"type": "string"}, "v3_client_id": {"type": "string"}, "v3_client_secret": {"type": "string"},
       "mode": {"type": "string", "enum": ["live", "simulated"]}, "redirect_uri": {"type": "string"},
-      "scopes": {"$ref": "#/components/schemas/Texts"}, "return_to": {"$ref": "#/components/schemas/Texts"}}},
+      "scopes": {"$ref": "#/components/schemas/Texts"}, "return_to": {"$ref": "#/components/schemas/Texts"},
+      "webhook_url": {"type": "string"}, "webhook_secret": {"type": "string"}}},
 
   "Caller": {
     "type": "object", "description": "`app` is null for an operator",
@@ -200,11 +203,17 @@ constexpr std::string_view kSchemas = R"json({
     "properties": {"rewrapped": {"type": "integer"}, "master": {"type": "string"}, "created": {"type": "boolean"}}},
 
   "Status": {
-    "type": "object", "required": ["version", "ready", "applications", "callers", "flights", "spooled", "cached", "suspended"],
+    "type": "object", "required": ["version", "ready", "applications", "callers", "flights", "spooled", "cached", "suspended",
+                 "outbox"],
     "properties": {
       "version": {"type": "string"}, "ready": {"type": "boolean"}, "applications": {"type": "integer"}, "callers": {"type": "integer"},
       "flights": {"type": "integer"}, "spooled": {"type": "integer"}, "cached": {"type": "integer"},
-      "suspended": {"$ref": "#/components/schemas/Texts"}}},
+      "suspended": {"$ref": "#/components/schemas/Texts"},
+      "outbox": {"type": ["array", "null"], "description": "What waits to be delivered; null: the store cannot be asked", "items": {
+        "type": "object", "required": ["to", "waiting", "attempts", "oldest"], "additionalProperties": false,
+        "properties": {
+          "to": {"type": "string"}, "waiting": {"type": "integer"}, "attempts": {"type": "integer"},
+          "oldest": {"$ref": "#/components/schemas/Time"}}}}}},
   "Version": {
     "type": "object", "required": ["version"], "additionalProperties": false, "properties": {"version": {"type": "string"}}}
 })json";

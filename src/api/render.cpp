@@ -9,9 +9,9 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array kPurposes = {SecretPurpose::client_secret, SecretPurpose::previous_client_secret,
+constexpr std::array kPurposes = {SecretPurpose::client_secret,    SecretPurpose::previous_client_secret,
                                   SecretPurpose::management_token, SecretPurpose::previous_management_token,
-                                  SecretPurpose::v3_client_secret};
+                                  SecretPurpose::v3_client_secret, SecretPurpose::webhook_secret};
 
 json::array texts(const std::vector<std::string>& items) { return json::array(items.begin(), items.end()); }
 
@@ -68,6 +68,7 @@ json::object object_of(const engine::ApplicationView& view) {
           {"redirect_uri", app.redirect_uri},
           {"scopes", texts(app.scopes)},
           {"return_to", texts(app.return_to)},
+          {"webhook_url", app.webhook_url},
           {"secrets", std::move(secrets)},
           {"created_at", to_rfc3339(app.created_at)},
           {"updated_at", to_rfc3339(app.updated_at)}};
@@ -138,6 +139,20 @@ std::string import_json(const ImportReport& report) {
       json::object{{"imported", report.imported}, {"replaced", report.replaced}, {"failed", std::move(failed)}});
 }
 
+namespace {
+
+json::value outbox_of(const NodeReport& report) {
+  if (!report.outbox) return nullptr;
+  json::array out;
+  for (const Outgoing& one : *report.outbox) {
+    out.emplace_back(json::object{
+        {"to", one.to}, {"waiting", one.waiting}, {"attempts", one.attempts}, {"oldest", to_rfc3339(one.oldest)}});
+  }
+  return out;
+}
+
+}  // namespace
+
 std::string status_json(const NodeReport& report) {
   return json::serialize(json::object{{"version", report.version},
                                       {"ready", report.ready},
@@ -146,7 +161,8 @@ std::string status_json(const NodeReport& report) {
                                       {"flights", report.engine.flights},
                                       {"spooled", report.engine.spooled},
                                       {"cached", report.engine.cached},
-                                      {"suspended", texts(report.suspended)}});
+                                      {"suspended", texts(report.suspended)},
+                                      {"outbox", outbox_of(report)}});
 }
 
 std::string connect_json(const engine::ConnectUrl& url) {

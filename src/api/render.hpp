@@ -48,13 +48,22 @@ struct ImportReport {
 };
 [[nodiscard]] std::string import_json(const ImportReport& report);
 
+/// What waits for one destination.
+struct Outgoing {
+  std::string to;  ///< "events", or "webhooks of NAME"
+  std::uint64_t waiting = 0;
+  std::uint32_t attempts = 0;  ///< of the one that was tried most often
+  WallTime oldest{};
+};
+
 struct NodeReport {
   std::string version;
   bool ready = true;
   std::size_t applications = 0;
   std::size_t callers = 0;
   engine::EngineStatus engine{};
-  std::vector<std::string> suspended{};  ///< names of applications
+  std::vector<std::string> suspended{};           ///< names of applications
+  std::optional<std::vector<Outgoing>> outbox{};  ///< empty: the store does not say
 };
 [[nodiscard]] std::string status_json(const NodeReport& report);
 [[nodiscard]] std::string connect_json(const engine::ConnectUrl& url);

@@ -14,6 +14,16 @@ http::Response text_response(int status, std::string_view type, std::string text
   return response;
 }
 
+std::vector<Outgoing> outgoing(const engine::DirectorySnapshot& directory, const std::vector<OutboxDepth>& depths) {
+  std::vector<Outgoing> out;
+  for (const OutboxDepth& depth : depths) {
+    const bool events = depth.destination == kEventsDestination;
+    std::string to = events ? depth.destination : "webhooks of " + app_name(directory, AppId(depth.destination));
+    out.push_back({std::move(to), depth.rows, depth.attempts, depth.oldest});
+  }
+  return out;
+}
+
 }  // namespace
 
 Task<Outcome> get_status(Services& services, Call) {
@@ -23,6 +33,7 @@ Task<Outcome> get_status(Services& services, Call) {
                     .applications = directory->applications.size(),
                     .callers = directory->callers.size(),
                     .engine = services.engine.status()};
+  if (const auto outbox = co_await services.engine.outbox()) report.outbox = outgoing(*directory, *outbox);
   for (const AppId& app : report.engine.suspended) report.suspended.push_back(app_name(*directory, app));
   co_return json_response(200, status_json(report));
 }

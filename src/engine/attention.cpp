@@ -52,6 +52,9 @@ Task<void> AttentionNotes::write(GrantRef ref, Attention attention) {
     attention.since = context_.clock.wall();
     GrantChange change;
     change.attention = attention;
+    Grant after = record->grant;
+    after.attention = attention;
+    change.notices = context_.announcer.notice("grant.attention", after, {}, "set");
     here = ref;
     Result<UpdateOutcome> outcome =
         co_await context_.store.update(std::move(here), record->grant.version, std::move(change), attention.since);

@@ -161,6 +161,7 @@ Task<Result<Grant>> Consent::exchange(std::shared_ptr<const ApplicationView> app
   grant.refresh_expires_in = answer.refresh_expires_in;
   grant.scope = answer.scope;
   grant.merge_vehicles = true;
+  grant.consented = true;
   grant.single_select = state.single_select;
   Result<Grant> stored = co_await store(std::move(app), std::move(grant));
   co_return stored;
@@ -207,6 +208,7 @@ Task<Result<Grant>> Consent::identify(GrantRecord record) {
   grant.refresh_expires_in = std::max(Milliseconds(0), record.grant.refresh_expires_at - now);
   grant.scope = record.grant.scope;
   grant.merge_vehicles = true;
+  grant.consented = true;
   grant.single_select = is_provisional_single(record.grant);
   Result<Grant> settled = co_await settle(app, record.grant, std::move(grant));
   co_return settled;

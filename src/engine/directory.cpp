@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/bytes.hpp"
+#include "base/url.hpp"
 #include "core/limits.hpp"
 #include "crypto/hash.hpp"
 #include "vault/data_key.hpp"
@@ -23,6 +24,16 @@ bool good_name(std::string_view name) {
 Result<void> check_name(std::string_view name) {
   if (good_name(name)) return {};
   return fail(ErrorCode::invalid_argument, "name: must be 1 to 64 letters, digits, '-', '_' or '.'");
+}
+
+/// https anywhere, plain http on this machine only: a webhook says where a car is.
+Result<void> check_webhook_url(const std::string& url) {
+  if (url.empty()) return {};
+  const auto parts = split_url(url);
+  if (!parts || url.size() > limits::kUrl || !(parts->tls || parts->loopback())) {
+    return fail(ErrorCode::invalid_argument, "webhook_url: must be an https URL, or http on this machine");
+  }
+  return {};
 }
 
 const SealedSecret* sealed_of(const ApplicationRecord& record, SecretPurpose purpose) {
@@ -137,6 +148,13 @@ Result<ManagementToken> Directory::management_token(const ApplicationView& app, 
   return vault::open_management_token(*snapshot_.load()->keyring, {app.app().id, purpose}, sealed->sealed);
 }
 
+Result<Secret> Directory::webhook_secret(const ApplicationView& app) const {
+  constexpr SecretPurpose kPurpose = SecretPurpose::webhook_secret;
+  const SealedSecret* sealed = sealed_of(app.record, kPurpose);
+  if (sealed == nullptr) return fail(ErrorCode::not_found, "application " + app.app().name + " has no webhook_secret");
+  return vault::open_webhook_secret(*snapshot_.load()->keyring, {app.app().id, kPurpose}, sealed->sealed);
+}
+
 // --- changing applications ---
 
 std::string Directory::random_id(std::size_t length) {
@@ -191,6 +209,8 @@ Result<void> Directory::apply_fields(Application& app, const ApplicationEdit& ed
   if (edit.redirect_uri) app.redirect_uri = *edit.redirect_uri;
   if (edit.scopes) app.scopes = *edit.scopes;
   if (edit.return_to) app.return_to = *edit.return_to;
+  if (edit.webhook_url) app.webhook_url = *edit.webhook_url;
+  if (auto fits = check_webhook_url(app.webhook_url); !fits) return fits;
   if (app.client_id.empty() || app.client_id.size() > limits::kClientId) {
     return fail(ErrorCode::invalid_argument, "client_id: must be 1 to 256 characters");
   }
@@ -205,7 +225,17 @@ Result<void> Directory::apply(ApplicationRecord& record, const ApplicationEdit& 
   if (edit.management_token) {
     if (auto done = replace_management_token(record, *edit.management_token); !done) return done;
   }
-  if (edit.v3_client_secret) return seal_into(record, SecretPurpose::v3_client_secret, *edit.v3_client_secret);
+  if (edit.v3_client_secret) {
+    if (auto done = seal_into(record, SecretPurpose::v3_client_secret, *edit.v3_client_secret); !done) return done;
+  }
+  if (edit.webhook_secret) {
+    if (auto done = seal_into(record, SecretPurpose::webhook_secret, *edit.webhook_secret); !done) return done;
+  }
+  const bool is_signed = sealed_of(record, SecretPurpose::webhook_secret) != nullptr;
+  if (!record.app.webhook_url.empty() && !is_signed) {
+    return fail(ErrorCode::invalid_argument, "webhook_url: needs a webhook_secret, what is passed on is signed",
+                "keyfob app set NAME --webhook-url URL --webhook-secret @FILE");
+  }
   return {};
 }
 

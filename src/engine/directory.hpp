@@ -58,6 +58,8 @@ struct ApplicationEdit {
   std::optional<ClientSecret> client_secret{};        ///< the old one becomes previous_client_secret
   std::optional<ManagementToken> management_token{};  ///< the old one becomes previous_management_token
   std::optional<ClientSecret> v3_client_secret{};
+  std::optional<std::string> webhook_url{};  ///< where webhooks are passed on to; empty text: nowhere
+  std::optional<Secret> webhook_secret{};    ///< signs what is passed on
 };
 
 struct NewCaller {
@@ -161,6 +163,7 @@ class Directory {
   /// Opens one secret of an application. not_found: it has none.
   [[nodiscard]] Result<ClientSecret> client_secret(const ApplicationView& app, SecretPurpose purpose) const;
   [[nodiscard]] Result<ManagementToken> management_token(const ApplicationView& app, SecretPurpose purpose) const;
+  [[nodiscard]] Result<Secret> webhook_secret(const ApplicationView& app) const;
 
  private:
   class Turn;

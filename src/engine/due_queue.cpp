@@ -9,6 +9,12 @@ namespace {
 
 constexpr std::size_t kAlways = 2;  // however busy the callers keep us, keep-alive goes on
 
+/// Past its time by a tenth of what is left from there: the background had its chance.
+bool is_ending(const Grant& grant, WallTime now) {
+  if (grant.status != GrantStatus::active && grant.status != GrantStatus::suspect) return false;
+  return !is_provisional(grant) && now > grant.renew_by + (grant.refresh_expires_at - grant.renew_by) / 10;
+}
+
 }  // namespace
 
 /// In a steady order.
@@ -65,6 +71,7 @@ Task<std::size_t> DueQueue::claim(std::vector<DueShare> shares) {
 /// Nothing here waits for a provider: recovery is on the same loop.
 void DueQueue::start(GrantRecord record) {
   if (record.grant.status == GrantStatus::revoking) return retry_revocation({record.grant.app, record.grant.id});
+  if (is_ending(record.grant, context_.clock.wall())) context_.announcer.expiring(record.grant);
   if (record.grant.attempt) return;  // recovery knows when it may be used again
   const bool usable = record.grant.access_expires_at > context_.clock.wall();
   if (is_provisional(record.grant) && usable) return ask_whose(std::move(record));

@@ -6,11 +6,13 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "engine/announcer.hpp"
 #include "engine/attention.hpp"
 #include "engine/background.hpp"
 #include "engine/broker.hpp"
 #include "engine/credentials.hpp"
 #include "engine/key_aware_store.hpp"
+#include "engine/outbox_sender.hpp"
 
 namespace keyfob::engine {
 namespace {
@@ -59,6 +61,14 @@ Secret fresh_key(Random& random) {
   return key;
 }
 
+std::shared_ptr<OutboxSender> make_sender(const asio::any_io_executor& executor, const EnginePorts& ports,
+                                          const EngineConfig& config, const Directory& directory) {
+  if (ports.outbox == nullptr || ports.post == nullptr) return nullptr;
+  return std::make_shared<OutboxSender>(OutboxSender::Ports{executor, *ports.outbox, *ports.post, ports.clock,
+                                                            ports.random, ports.events, ports.metrics, directory},
+                                        OutboxSender::Events{config.events_url, config.events_secret});
+}
+
 }  // namespace
 
 struct Engine::Parts {
@@ -73,11 +83,14 @@ struct Engine::Parts {
         sealer(directory, ports.random),
         kept(fresh_key(ports.random)),
         cache(config.cache_entries, sealer, kept),
-        grants({store, ports.writer, ports.clock, ports.random, directory, cache}, due_policy(config)),
+        announcer(std::make_shared<Announcer>(Announcer::Ports{ex, config.events_url.empty() ? nullptr : ports.outbox,
+                                                               ports.clock, ports.random, directory})),
+        grants({store, ports.writer, ports.clock, ports.random, directory, cache, *announcer}, due_policy(config)),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
                 config.consent_ttl, config.timeout),
         refresher({ex, store, store, store, ports.health, ports.endpoint, ports.provider, ports.spool, ports.clock,
-                   ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config)}),
+                   ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config),
+                   *announcer}),
         broker(refresher, broker_policy(config)),
         revoker(refresher),
         attention(refresher.context()),
@@ -87,7 +100,10 @@ struct Engine::Parts {
             background_policy(config))),
         resealer(std::make_shared<Resealer>(
             Resealer::Ports{store, ports.rotation.reseal, ports.clock, ports.metrics, directory, sealer},
-            config.reseal)) {}
+            config.reseal)),
+        outbox(ports.outbox),
+        webhooks({store, store, ports.outbox, ports.clock, ports.metrics, directory, *announcer}),
+        sender(make_sender(ex, ports, config, directory)) {}
 
   asio::any_io_executor executor;
   Clock& clock;
@@ -96,6 +112,7 @@ struct Engine::Parts {
   Sealer sealer;
   vault::KeptTokens kept;
   TokenCache cache;
+  std::shared_ptr<Announcer> announcer;
   Grants grants;
   Consent consent;
   Refresher refresher;
@@ -105,6 +122,9 @@ struct Engine::Parts {
   Credentials credentials;
   std::shared_ptr<Background> background;
   std::shared_ptr<Resealer> resealer;
+  OutboxStore* outbox;
+  WebhookInbox webhooks;
+  std::shared_ptr<OutboxSender> sender;  ///< null: nothing can leave
 };
 
 Engine::Engine(asio::any_io_executor executor, EnginePorts ports, EngineConfig config, NodeIdentity node,
@@ -125,6 +145,12 @@ Task<Result<void>> Engine::start() {
   if (!ready) co_return ready;
   parts_->background->launch();
   parts_->resealer->launch(parts_->executor);
+  if (parts_->sender) {
+    parts_->sender->launch();
+    parts_->announcer->on_news([sender = std::weak_ptr(parts_->sender)] {
+      if (const auto alive = sender.lock()) alive->look_now();
+    });
+  }
   co_return Result<void>();
 }
 
@@ -135,6 +161,7 @@ void Engine::look_for_changes() {
 Task<void> Engine::stop(Milliseconds patience) {
   parts_->background->stop();
   parts_->resealer->stop();
+  if (parts_->sender) parts_->sender->stop();
   const BootTime until = parts_->clock.boot() + patience;
   while (!parts_->refresher.idle() && parts_->clock.boot() < until) {
     co_await parts_->clock.sleep(Milliseconds(20));
@@ -146,6 +173,13 @@ Directory& Engine::directory() { return parts_->directory; }
 Grants& Engine::grants() { return parts_->grants; }
 Consent& Engine::consent() { return parts_->consent; }
 Resealer& Engine::resealer() { return *parts_->resealer; }
+WebhookInbox& Engine::webhooks() { return parts_->webhooks; }
+
+Task<Result<std::vector<OutboxDepth>>> Engine::outbox() {
+  if (parts_->outbox == nullptr) co_return std::vector<OutboxDepth>();
+  auto depths = co_await parts_->outbox->outbox_depths();
+  co_return depths;
+}
 
 CredentialSource& Engine::credentials() { return parts_->credentials; }
 AttentionSink& Engine::attention() { return parts_->attention; }

@@ -11,9 +11,11 @@
 #include "engine/grants.hpp"
 #include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
+#include "engine/webhook_inbox.hpp"
 #include "ports/attention_sink.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
+#include "ports/outbox.hpp"
 #include "ports/spool.hpp"
 #include "ports/token_endpoint.hpp"
 #include "ports/token_source.hpp"
@@ -37,6 +39,8 @@ struct EngineConfig {
   bool refuse_on_store_outage = false;
   Milliseconds consent_ttl = minutes(15);
   ResealLimits reseal{};
+  std::string events_url{};  ///< empty: the backend is told nothing, and nothing is written for it
+  Secret events_secret{};
 };
 
 struct EnginePorts {
@@ -60,6 +64,8 @@ struct EnginePorts {
   EventSink& events;
   Metrics& metrics;
   KeyRotationPorts rotation{};
+  OutboxStore* outbox = nullptr;
+  HttpPost* post = nullptr;  ///< null: what is in the outbox stays there
 };
 
 struct EngineStatus {
@@ -94,6 +100,9 @@ class Engine final : public TokenSource {
   [[nodiscard]] Grants& grants();
   [[nodiscard]] Consent& consent();
   [[nodiscard]] Resealer& resealer();
+  [[nodiscard]] WebhookInbox& webhooks();
+  /// What waits to be delivered. Empty where the store has no outbox.
+  [[nodiscard]] Task<Result<std::vector<OutboxDepth>>> outbox();
   /// Any thread.
   [[nodiscard]] CredentialSource& credentials();
   [[nodiscard]] AttentionSink& attention();

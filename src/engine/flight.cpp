@@ -277,6 +277,7 @@ void Flight::provider_answered(const TokenAnswer& answer) {
     case Disposition::done:
     case Disposition::refused:
       if (gate.resume()) context_.emit("application.resumed", record_.grant);
+      context_.announcer.accepted(record_.grant.app);
       gate.answered();
       break;
     case Disposition::configuration:  // a second choice may still work; finish() suspends when none does
@@ -305,6 +306,11 @@ Task<Flight::Event> Flight::commit(KeptPair pair) {
   request.due_at = plan.due_at;
   request.renew_by = plan.renew_by;
   request.node = context_.node;
+  Grant after = record_.grant;
+  after.status = GrantStatus::active;
+  after.refresh_expires_at = pair.refresh_expires_at;
+  request.notices =
+      context_.announcer.notice("grant.recovered", after, {GrantStatus::suspect, GrantStatus::needs_reauth});
   Result<CommitOutcome> outcome = co_await context_.store.commit(std::move(request));
   if (!outcome) {
     detail_ = outcome.error().what;

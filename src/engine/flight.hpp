@@ -51,6 +51,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Task<Event> reread(Disposition disposition);
   Task<Event> note_unused(Milliseconds retry_after);
   Task<Event> note_refused(Disposition disposition);
+  [[nodiscard]] std::vector<Notice> notices_of(const RefusalVerdict& verdict) const;
   void tell(const RefusalVerdict& verdict, GrantStatus before);
   Event finish(const RefreshAction& action);
 

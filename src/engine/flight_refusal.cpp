@@ -75,6 +75,7 @@ Task<Flight::Event> Flight::note_refused(Disposition disposition) {
   change.clear_attempt = attempt_;
   const Milliseconds spread = verdict.next_look / 10;  // those who were refused together are not asked together
   change.due_at = now + verdict.next_look + Milliseconds(context_.die() % (spread.count() + 1));
+  change.notices = notices_of(verdict);
   Result<UpdateOutcome> outcome = co_await context_.store.update(here, at_, std::move(change), now);
   if (!outcome && gone(outcome.error())) co_return refresh::Moved{};
   if (!outcome) co_return refresh::StoreFailed{};
@@ -86,10 +87,24 @@ Task<Flight::Event> Flight::note_refused(Disposition disposition) {
   co_return refresh::Noted{};
 }
 
+std::vector<Notice> Flight::notices_of(const RefusalVerdict& verdict) const {
+  using enum GrantStatus;
+  Grant after = record_.grant;
+  after.status = verdict.status;
+  if (verdict.status == suspect) {
+    return context_.announcer.notice("grant.suspect", after, {active}, verdict.refusals.reason);
+  }
+  if (verdict.status == needs_reauth) {
+    return context_.announcer.notice("grant.needs_reauth", after, {active, suspect}, verdict.refusals.reason);
+  }
+  return {};
+}
+
 void Flight::tell(const RefusalVerdict& verdict, GrantStatus before) {
   context_.metrics.count("refusals", verdict.refusals.reason);
   if (verdict.burst) {
     owner_.burst(record_.grant.app, context_.clock.wall());
+    context_.announcer.refusals(record_.grant.app);
     context_.emit("application.refusals", record_.grant, detail_);
   }
   if (verdict.confirmed) {
@@ -114,6 +129,7 @@ Flight::Event Flight::finish(const RefreshAction& action) {
   ApplicationGate& gate = owner_.gate(record_.grant.app);
   if (action.outcome == RefreshOutcome::suspended && gate.suspend(context_.clock.boot(), app_->app().revision)) {
     owner_.remember_probe(ref());
+    context_.announcer.suspended(record_.grant.app);
     context_.emit("application.suspended", record_.grant, detail_);
   }
   if (action.outcome == RefreshOutcome::refreshed) owner_.succeeded(ref());

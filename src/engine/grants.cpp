@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/limits.hpp"
+#include "engine/announcer.hpp"
 #include "engine/sealer.hpp"
 #include "engine/token_cache.hpp"
 
@@ -146,7 +147,21 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
     grant.single_select = false;
     grant.due_at = now + kIdentifyAfter;
   }
+  add_notices(request, incoming);
   return seal(std::move(request), incoming.pair);
+}
+
+/// A provisional grant is nobody's yet: it is told once it is known whose it is.
+void Grants::add_notices(PutRequest& request, const NewGrant& incoming) const {
+  if (incoming.provisional) return;
+  const Grant& grant = request.record.grant;
+  const Announcer& announcer = ports_.announcer;
+  if (request.replaces) {
+    request.notices = announcer.notice("grant.recovered", grant, {GrantStatus::suspect, GrantStatus::needs_reauth},
+                                       incoming.consented ? "consent" : "import");
+  }
+  if (!incoming.consented) return;
+  std::ranges::move(announcer.notice("grant.connected", grant, {}, "consent"), std::back_inserter(request.notices));
 }
 
 Result<PutRequest> Grants::seal(PutRequest request, const TokenPair& pair) {
@@ -175,6 +190,7 @@ void Grants::announce(const PutRequest& request) {
   const Grant& grant = request.record.grant;
   ports_.cache.forget({grant.app, grant.id});
   ports_.cache.forget_subjects(grant.app, grant.user, grant.vehicles);
+  if (!request.notices.empty()) ports_.announcer.news();
 }
 
 Task<Result<ImportedGrant>> Grants::import_one(AppId app, NewGrant grant) {

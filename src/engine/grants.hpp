@@ -13,6 +13,7 @@
 
 namespace keyfob::engine {
 
+class Announcer;
 class TokenCache;
 
 struct NewGrant {
@@ -26,6 +27,7 @@ struct NewGrant {
   bool single_select = false;
   bool provisional = false;     ///< consent whose owner is not known yet: replaces nothing, is identified soon
   bool merge_vehicles = false;  ///< consent: add to what the replaced grant had; import: replace unless empty
+  bool consented = false;       ///< the owner said so just now: the backend is told
 };
 
 struct ImportedGrant {
@@ -43,6 +45,7 @@ class Grants {
     Random& random;
     Directory& directory;
     TokenCache& cache;
+    Announcer& announcer;
   };
   /// `policy` says when an imported grant is due.
   Grants(Ports ports, DuePolicy policy);
@@ -62,6 +65,7 @@ class Grants {
                                   std::vector<Result<ImportedGrant>>& results);
   Result<PutRequest> prepare(const AppId& app, const NewGrant& incoming, const GrantRecord* replaced);
   Result<PutRequest> seal(PutRequest request, const TokenPair& pair);
+  void add_notices(PutRequest& request, const NewGrant& incoming) const;
   void announce(const PutRequest& request);
   std::string random_id(std::size_t length);
   std::uint32_t die();

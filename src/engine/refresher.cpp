@@ -37,6 +37,7 @@ void RefreshContext::emit(std::string name, const Grant& grant, std::string deta
   event.detail = std::move(detail);
   event.at = clock.wall();
   events.emit(event);
+  announcer.news();
 }
 
 RefreshTiming RefreshPolicy::timing_for(const ProviderProfile& profile) const {

@@ -8,6 +8,7 @@
 
 #include "core/backoff.hpp"
 #include "core/due_plan.hpp"
+#include "engine/announcer.hpp"
 #include "engine/application_gate.hpp"
 #include "engine/directory.hpp"
 #include "engine/sealer.hpp"
@@ -61,9 +62,11 @@ struct RefreshContext {
   TokenCache& cache;
   NodeIdentity node;
   RefreshPolicy policy;
+  Announcer& announcer;
 
   [[nodiscard]] std::uint32_t die() const;
   [[nodiscard]] std::string random_id(std::size_t length) const;  ///< lower-case base32
+  /// To logs, metrics and the audit trail. What the backend is told was written with the change.
   void emit(std::string name, const Grant& grant, std::string detail = {}) const;
 };
 

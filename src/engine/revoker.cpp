@@ -94,6 +94,8 @@ Task<Result<RevokeState>> Revoker::forget(GrantRef ref) {
     change.status = GrantStatus::revoked;
     change.forget_tokens = true;
     change.association_mac = std::move(*mac);
+    next.status = GrantStatus::revoked;
+    change.notices = context_.announcer.notice("grant.revoked", next, {GrantStatus::revoking});
     const WallTime now = context_.clock.wall();
     Result<UpdateOutcome> outcome = co_await context_.store.update(ref, record->grant.version, std::move(change), now);
     if (!outcome) co_return fail(outcome.error());

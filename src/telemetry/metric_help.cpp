@@ -41,6 +41,11 @@ constexpr std::array kHelp = {
     MetricHelp{"keyfob_late_pairs_total", "outcome", "Pairs that came after their generation had been committed"},
     MetricHelp{"keyfob_metrics_dropped_total", "kind",
                "Figures that were dropped: too many series, or a malformed name"},
+    MetricHelp{"keyfob_outbox_deliveries_total", "outcome",
+               "Tries to deliver an event or a webhook: delivered, refused (no 2xx), unanswered"},
+    MetricHelp{"keyfob_outbox_depth", "kind", "Events and webhooks that wait to be delivered"},
+    MetricHelp{"keyfob_outbox_given_up_total", "kind", "Events and webhooks never delivered within 14 days"},
+    MetricHelp{"keyfob_outbox_oldest_seconds", "kind", "How long the oldest of them has been waiting"},
     MetricHelp{"keyfob_refreshes_total", "outcome", "Pairs replaced in the store"},
     MetricHelp{"keyfob_refusals_total", "reason", "Refresh tokens that a provider refused"},
     MetricHelp{"keyfob_reseal_passes_total", "outcome",
@@ -49,6 +54,7 @@ constexpr std::array kHelp = {
     MetricHelp{"keyfob_revoke_retries_failed_total", "kind", "Repeated tries to revoke at the provider that failed"},
     MetricHelp{"keyfob_rotation_lost_total", "kind", "Confirmed refusals after an unknown outcome: must stay 0"},
     MetricHelp{"keyfob_spooled_total", "outcome", "Pairs kept in the local spool because the store refused them"},
+    MetricHelp{"keyfob_webhooks_total", "outcome", "Webhooks taken from the provider: taken, or repeated ones"},
 };
 
 }  // namespace
