@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "apps/keyfob/admin_socket.hpp"
+#include "apps/keyfob/hardening.hpp"
 #include "apps/keyfob/listeners.hpp"
 #include "apps/keyfob/node.hpp"
 #include "apps/keyfob/open_ports.hpp"
@@ -203,6 +204,7 @@ void Daemon::drain() {
 
 Result<void> Daemon::run() {
   raise_descriptor_limit();
+  give_up_privileges();
   if (auto opened = open(); !opened) return opened;
   if (auto serving = serve(); !serving) return serving;
   announce();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <typeinfo>
 #include <vector>
 
 #include "apps/keyfob/commands.hpp"
@@ -191,7 +192,8 @@ int run(int argc, char** argv) {
   try {
     return run_program(argc, argv);
   } catch (const std::exception& bug) {
-    return report({ErrorCode::internal, fmt::format("unexpected: {}", bug.what()), {}, {}});
+    // What it says may quote anything.
+    return report({ErrorCode::internal, fmt::format("an unexpected failure inside ({})", typeid(bug).name()), {}, {}});
   }
 }
 
