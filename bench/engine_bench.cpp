@@ -30,6 +30,7 @@
 #include "engine/engine.hpp"
 #include "spool/file_spool.hpp"
 #include "store/sqlite/sqlite_store.hpp"
+#include "telemetry/null_metrics.hpp"
 #include "testing/fakes.hpp"
 
 namespace {
@@ -133,7 +134,7 @@ struct Bench {
   RealClock clock;
   RealRandom random;
   testing::RecordingEvents events;
-  testing::RecordingMetrics metrics;
+  telemetry::NullMetrics metrics;
   std::unique_ptr<engine::Engine> engine;
   AppId app;
   std::vector<GrantRef> refs;

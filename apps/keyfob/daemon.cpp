@@ -4,13 +4,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/asio.hpp>
 #include <csignal>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "apps/keyfob/admin_socket.hpp"
@@ -20,10 +23,12 @@
 #include "apps/keyfob/open_ports.hpp"
 #include "apps/keyfob/terminal.hpp"
 #include "config/parse.hpp"
+#include "http/certificate.hpp"
 #include "store/sqlite/backup.hpp"
 #include "store/sqlite/damage.hpp"
 #include "telemetry/event_tee.hpp"
 #include "telemetry/log.hpp"
+#include "telemetry/metric_help.hpp"
 #include "telemetry/prometheus_metrics.hpp"
 
 namespace keyfob::node {
@@ -34,12 +39,25 @@ using telemetry::LogLevel;
 constexpr int kTries = 50;
 constexpr std::chrono::milliseconds kBetween{100};
 
+LogLevel level_of(const config::LogConfig& log, bool verbose) {
+  if (verbose) return LogLevel::debug;
+  switch (log.level) {
+    case config::LogLevel::debug: return LogLevel::debug;
+    case config::LogLevel::info: return LogLevel::info;
+    case config::LogLevel::warning: return LogLevel::warning;
+    case config::LogLevel::error: return LogLevel::error;
+  }
+  return LogLevel::info;
+}
+
 /// Logs, metrics and events of one daemon, before anything that uses them.
 class Observers {
  public:
-  static Result<std::unique_ptr<Observers>> open(bool verbose) {
+  static Result<std::unique_ptr<Observers>> open(const config::LogConfig& log_config, bool verbose) {
     telemetry::LogOptions options;
-    options.level = verbose ? LogLevel::debug : LogLevel::info;
+    options.level = level_of(log_config, verbose);
+    const bool json = log_config.format == config::LogFormat::json;
+    options.format = json ? telemetry::LogFormat::json : telemetry::LogFormat::human;
     auto log = telemetry::Log::open(options);
     if (!log) return fail(log.error());
     return std::make_unique<Observers>(std::move(*log));
@@ -96,32 +114,38 @@ class Daemon {
   Result<void> open();
   Result<void> serve();
   void look_for_damage();
+  void note_certificate();
   void announce();
+  std::string metrics_text();
   void wait_for_signal();
   void reload();
   void drain();
 
   ServeRequest request_;
   std::atomic<bool> ready_ = false;
+  std::atomic<bool> listening_ = false;  ///< from then on listeners_ is there
   asio::io_context signals_{1};
   std::unique_ptr<Observers> observers_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<Listeners> listeners_;
   std::optional<sqlite::DamageSearch> damage_search_;
+  std::mutex counted_mutex_;
+  std::uint64_t counted_connections_ = 0;  ///< of those accepted; guarded
 };
 
 Result<void> Daemon::open() {
-  auto observers = Observers::open(request_.verbose);
+  auto observers = Observers::open(request_.config.log, request_.verbose);
   if (!observers) return fail(observers.error());
   observers_ = std::move(*observers);
   for (const auto& warning : request_.config.warnings) observers_->log().write(LogLevel::warning, warning);
   for (const auto& warning : not_built_yet(request_.config)) observers_->log().write(LogLevel::warning, warning);
+  telemetry::start_at_zero(observers_->metrics());
   observers_->metrics().gauge("keyfob_build_info", 1, "version=" KEYFOB_VERSION);
   auto state = take_state(request_.config.node.state_dir);
   if (!state) return fail(state.error());
   NodeSurroundings surroundings{observers_->events(), observers_->metrics()};
   surroundings.ready = [this] { return ready_.load(std::memory_order_relaxed); };
-  surroundings.metrics_text = [this] { return observers_->metrics().text(); };
+  surroundings.metrics_text = [this] { return metrics_text(); };
   surroundings.complain = [this](const std::string& what) { observers_->log().write(LogLevel::error, what); };
   auto node = Node::open(request_.config, std::move(*state), std::move(surroundings));
   if (!node) return fail(node.error());
@@ -137,6 +161,8 @@ Result<void> Daemon::serve() {
   auto listeners = Listeners::open(request_.config, *node_, observers_->metrics());
   if (!listeners) return fail(listeners.error());
   listeners_ = std::move(*listeners);
+  listening_.store(true, std::memory_order_release);
+  note_certificate();
   look_for_damage();
   return {};
 }
@@ -161,6 +187,28 @@ void Daemon::look_for_damage() {
   damage_search_.emplace(path, std::move(report));
 }
 
+void Daemon::note_certificate() {
+  if (!request_.config.server.tls) return;
+  const auto ends = http::certificate_ends(request_.config.server.tls->certificate);
+  if (!ends) return;
+  const double when = static_cast<double>(to_unix_ms(*ends)) / 1000.0;
+  observers_->metrics().gauge("tls_certificate_expiry_timestamp_seconds", when);
+}
+
+/// What others count is taken when it is asked for.
+std::string Daemon::metrics_text() {
+  telemetry::PrometheusMetrics& metrics = observers_->metrics();
+  if (listening_.load(std::memory_order_acquire)) {
+    const http::ServerStats now = listeners_->stats();
+    const std::scoped_lock lock(counted_mutex_);
+    const std::uint64_t before = std::exchange(counted_connections_, std::max(counted_connections_, now.accepted));
+    metrics.count("connections_accepted", {}, static_cast<double>(counted_connections_ - before));
+    metrics.gauge("connections", static_cast<double>(now.connections));
+    metrics.gauge("upstream_connections", static_cast<double>(now.upstream_connections));
+  }
+  return metrics.text();
+}
+
 void Daemon::announce() {
   const auto& identity = node_->state().identity();
   observers_->log().write(LogLevel::debug, "node started",
@@ -176,7 +224,9 @@ void Daemon::reload() {
     observers_->log().write(LogLevel::error, "the configuration is kept as it is: " + config.error().what);
     return;
   }
-  observers_->log().write(LogLevel::info, "configuration read and found good; its changes take effect at a restart");
+  observers_->log().set_level(level_of(config->log, request_.verbose));
+  observers_->log().write(LogLevel::info,
+                          "configuration read and found good; log.level changed at once, the rest at a restart");
   if (auto loaded = node_->load(); !loaded)
     observers_->log().write(LogLevel::error, "applications and callers are kept as they were: " + loaded.error().what);
 }

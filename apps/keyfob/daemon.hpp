@@ -15,8 +15,8 @@ struct ServeRequest {
 };
 
 /// Runs until SIGTERM or SIGINT, which drain (a second one ends at once). Says "keyfob listening on URL" on stderr when
-/// requests are accepted. SIGHUP checks the configuration file, whose changes take effect at a restart, and reads
-/// applications and callers again.
+/// requests are accepted. SIGHUP checks the configuration file, of which log.level takes effect at once and the
+/// rest at a restart, and reads applications and callers again.
 [[nodiscard]] Result<void> serve(ServeRequest request);
 
 }  // namespace keyfob::node

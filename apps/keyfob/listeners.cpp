@@ -10,6 +10,7 @@
 #include "apps/keyfob/inherited.hpp"
 #include "apps/keyfob/system_clock.hpp"
 #include "console/console.hpp"
+#include "gateway/request_figures.hpp"
 #include "http/problem.hpp"
 #include "http/server.hpp"
 
@@ -85,6 +86,16 @@ std::shared_ptr<console::Console> make_console(const config::Config& config, Nod
   return made;
 }
 
+http::Handler counted(Node& node, Metrics& metrics, const http::Handler& handler) {
+  return [&node, &metrics, handler](http::Request request) -> Task<http::Response> {
+    const BootTime began = node.clock().boot();
+    http::Response response = co_await handler(std::move(request));
+    const http::Outcome outcome{.status = response.status, .duration = node.clock().boot() - began};
+    gateway::count_request(metrics, gateway::RequestClass::outside, outcome);
+    co_return response;
+  };
+}
+
 /// The rest of the API does not exist on the public side.
 http::Handler public_handler(Node& node) {
   return [&node](http::Request request) -> Task<http::Response> {
@@ -105,6 +116,7 @@ class BoundListeners final : public Listeners {
   Result<void> open(const config::Config& config, Node& node, Metrics& metrics);
   std::vector<std::string> urls() const override;
   bool drain(Milliseconds grace) override;
+  http::ServerStats stats() const override;
 
  private:
   Result<void> add(http::ServerConfig config, const http::ServiceFactory& factory, Node& node);
@@ -140,7 +152,7 @@ Result<void> BoundListeners::open(const config::Config& config, Node& node, Metr
   if (outside.tls) outside.tls->client_ca.clear();  // browsers and the provider's webhooks have no certificate of ours
   outside.listen = inherited.outside.empty() ? endpoint_texts(config.server.public_listen) : inherited.outside;
   outside.limits.body_bytes = kLargestOutside;
-  return add(std::move(outside), http::serve_handler(public_handler(node)), node);
+  return add(std::move(outside), http::serve_handler(counted(node, metrics, public_handler(node))), node);
 }
 
 std::vector<std::string> BoundListeners::urls() const {
@@ -150,6 +162,18 @@ std::vector<std::string> BoundListeners::urls() const {
     out.push_back(is_unix ? endpoint : (tls_ ? "https://" : "http://") + endpoint);
   }
   return out;
+}
+
+http::ServerStats BoundListeners::stats() const {
+  http::ServerStats sum;
+  for (const auto& server : servers_) {
+    const http::ServerStats one = server->stats();
+    sum.connections += one.connections;
+    sum.accepted += one.accepted;
+    sum.requests += one.requests;
+    sum.upstream_connections += one.upstream_connections;
+  }
+  return sum;
 }
 
 bool BoundListeners::drain(Milliseconds grace) {

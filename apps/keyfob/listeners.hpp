@@ -8,6 +8,7 @@
 #include "apps/keyfob/node.hpp"
 #include "base/result.hpp"
 #include "config/config.hpp"
+#include "http/server.hpp"
 #include "ports/event_sink.hpp"
 
 namespace keyfob::node {
@@ -21,6 +22,8 @@ class Listeners {
 
   /// Of the main listener, with real ports: "http://127.0.0.1:7420", "unix:/run/keyfob.sock".
   [[nodiscard]] virtual std::vector<std::string> urls() const = 0;
+  /// Of all listeners together. Any thread.
+  [[nodiscard]] virtual http::ServerStats stats() const = 0;
   /// Stops listening and lets requests under way finish. True: nothing had to be cut.
   virtual bool drain(Milliseconds grace) = 0;
 };

@@ -63,11 +63,13 @@ engine::Directory::Profiles shared_profiles(const oauth::ProfileTable& table) {
   return out;
 }
 
-Result<std::unique_ptr<FileSpool>> open_spool(const std::filesystem::path& folder) {
+Result<std::unique_ptr<FileSpool>> open_spool(const std::filesystem::path& folder, Metrics& metrics) {
   if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST)
     return fail(ErrorCode::unavailable, "cannot make " + folder.string() + ": " + std::strerror(errno),
                 "the spool has to be writable before a token may be refreshed");
-  return FileSpool::open(folder.string(), {});
+  SpoolOptions options;
+  options.metrics = &metrics;
+  return FileSpool::open(folder.string(), options);
 }
 
 std::unordered_map<std::uint32_t, std::string> unix_callers(const config::ServerConfig& server) {
@@ -141,16 +143,17 @@ Result<void> ComposedNode::open(const config::Config& config) {
   if (auto opened = open_parts(config, *profiles); !opened) return opened;
   if (auto made = make_engine(config, *profiles); !made) return made;
   const bool proceed = config.cache.on_store_outage == config::OutagePolicy::serve;
-  audit_ = std::make_unique<NodeAudit>(*store_, clock_, state_, NodeAuditOptions{proceed, config.audit.retention});
+  audit_ = std::make_unique<NodeAudit>(*store_, clock_, state_,
+                                       NodeAuditOptions{proceed, config.audit.retention, &surroundings_.metrics});
   return {};
 }
 
 Result<void> ComposedNode::open_parts(const config::Config& config, const oauth::ProfileTable& profiles) {
   if (auto opened = open_masters(config.keys); !opened) return opened;
-  auto store = open_store(config.store, false);
+  auto store = open_store(config.store, false, &surroundings_.metrics);
   if (!store) return fail(store.error());
   store_ = std::move(*store);
-  auto spool = open_spool(state_.paths().spool());
+  auto spool = open_spool(state_.paths().spool(), surroundings_.metrics);
   if (!spool) return fail(spool.error());
   spool_ = std::move(*spool);
   report_spool_damage();

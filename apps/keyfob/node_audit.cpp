@@ -59,6 +59,7 @@ Task<Result<void>> NodeAudit::start(asio::any_io_executor executor, engine::Dire
   audit::TrailOptions options;
   options.proceed_on_outage = options_.proceed_on_outage;
   options.retention = options_.retention;
+  options.metrics = options_.metrics;
   options.on_durable = [file](const AuditHead& head) { write_head(file, head); };
   auto counts = audit::CountsFile::open(state_.paths().audit_counts());
   if (counts) options.counts = std::move(*counts);

@@ -17,6 +17,7 @@ namespace keyfob::node {
 struct NodeAuditOptions {
   bool proceed_on_outage = true;
   Milliseconds retention{};  ///< 0: for ever
+  Metrics* metrics = nullptr;
 };
 
 /// Engine executor only, except log() and reader(). All references outlive it.

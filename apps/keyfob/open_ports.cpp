@@ -25,9 +25,10 @@ std::optional<Secret> take_from_environment(const std::string& name) {
   return secret;
 }
 
-Result<std::unique_ptr<Store>> open_postgres(const config::StoreConfig& store, bool create) {
+Result<std::unique_ptr<Store>> open_postgres(const config::StoreConfig& store, bool create, Metrics* metrics) {
   PostgresOptions options;
   options.create = create;
+  options.metrics = metrics;
   options.listen_url = store.listen_url;
   options.own_backend = store.pooler == config::Pooler::none;
   options.readers = std::max(1U, store.connections / 2);
@@ -41,10 +42,11 @@ std::string sqlite_path(const config::StoreConfig& store) {
   return store.url.starts_with(kSqlite) ? store.url.substr(kSqlite.size()) : std::string();
 }
 
-Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create) {
+Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create, Metrics* metrics) {
   const std::string path = sqlite_path(store);
-  if (path.empty()) return open_postgres(store, create);
+  if (path.empty()) return open_postgres(store, create, metrics);
   SqliteOptions options;
+  options.metrics = metrics;
   options.create = create;
   return SqliteStore::open(path, std::move(options));
 }

@@ -6,13 +6,15 @@
 #include "base/result.hpp"
 #include "config/config.hpp"
 #include "ports/change_notices.hpp"
+#include "ports/event_sink.hpp"
 #include "ports/key_provider.hpp"
 #include "ports/store.hpp"
 
 namespace keyfob::node {
 
-/// [store]. `create`: make it when it is not there. The errors are those of the store.
-[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create);
+/// [store]. `create`: make it when it is not there. `metrics` learn what calls take. The errors are those of the store.
+[[nodiscard]] Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool create,
+                                                        Metrics* metrics = nullptr);
 
 /// The store's power to tell of changes at once; null when it has none.
 [[nodiscard]] ChangeNotices* notices_of(Store& store);

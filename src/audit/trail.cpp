@@ -112,6 +112,7 @@ struct Trail::State {
   void release(std::size_t journalled);
   void failed(const Error& error);
   void wait(Waiter waiter);
+  void tell(std::size_t entries);
   void count_into_queue(bool all);
   Task<Result<void>> append(std::vector<AuditRecord> records);
   Task<Result<void>> recover();
@@ -139,6 +140,7 @@ std::vector<Trail::State::Queued> Trail::State::take_batch() {
   if (lost != 0 && queue.empty()) {
     AuditEntry gap = entry_about_the_trail(clock.wall(), "audit.lost", "queue_full");
     gap.count = std::exchange(lost, 0);
+    if (options.metrics != nullptr) options.metrics->count("audit_lost", {}, static_cast<double>(gap.count));
     batch.push_back({std::move(gap)});
     ++recorded;
   }
@@ -169,6 +171,13 @@ void Trail::State::written(std::size_t entries) {
     waiters.erase(first_done, waiters.end());
   }
   for (Waiter& waiter : done) waiter.finish({});
+}
+
+void Trail::State::tell(std::size_t entries) {
+  if (options.metrics == nullptr) return;
+  options.metrics->count("audit_entries", {}, static_cast<double>(entries));
+  const std::scoped_lock lock(mutex);
+  options.metrics->gauge("audit_waiting_entries", static_cast<double>(recorded - durable));
 }
 
 void Trail::State::failed(const Error& error) {
@@ -334,11 +343,13 @@ Task<void> Trail::pump(std::shared_ptr<State> state) {
       Result<void> appended = co_await state->append(std::move(copy));
       if (appended) break;
       state->failed(appended.error());
+      if (state->options.metrics != nullptr) state->options.metrics->count("audit_write_failures");
       co_await state->clock.sleep(kRetry);
     }
     state->release(journalled);
     if (state->options.on_durable) state->options.on_durable(state->chain.head());
     state->written(size);
+    state->tell(size);
   }
 }
 

@@ -10,6 +10,7 @@
 #include "audit/tally.hpp"
 #include "ports/audit.hpp"
 #include "ports/clock.hpp"
+#include "ports/event_sink.hpp"
 
 namespace keyfob::audit {
 
@@ -20,6 +21,7 @@ struct TrailOptions {
   Milliseconds retention{};           ///< 0: for ever
   /// Where counts outlive a killed process; null: they do not. What is left over in it start() writes first.
   std::unique_ptr<CountsFile> counts{};
+  Metrics* metrics = nullptr;  ///< outlives the trail; null: nobody wants to know
   /// After each batch, on the executor: the head that is durable now.
   std::function<void(const AuditHead&)> on_durable{};
 };

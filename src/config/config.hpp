@@ -130,6 +130,15 @@ struct ConsoleConfig {
   Milliseconds lifetime = hours(12);  ///< every session ends
 };
 
+enum class LogFormat : std::uint8_t { text, json };
+enum class LogLevel : std::uint8_t { debug, info, warning, error };
+
+/// [log]
+struct LogConfig {
+  LogFormat format = LogFormat::text;
+  LogLevel level = LogLevel::info;  ///< the one setting that SIGHUP changes at once
+};
+
 /// A route of a provider; the words are those of the reference, checked here, mapped by the composition root.
 struct RouteConfig {
   std::string match;
@@ -182,6 +191,7 @@ struct Config {
   CacheConfig cache{};
   AuditConfig audit{};
   ConsoleConfig console{};
+  LogConfig log{};
   UpstreamConfig upstream{};
   EventsConfig events{};
   std::vector<ProviderConfig> providers{};

@@ -21,6 +21,7 @@ void read_root(Section root, const ReadContext& context, Config& config) {
   read_cache(root.section("cache"), config.cache);
   read_audit(root.section("audit"), config.audit);
   read_console(root.section("console"), config.console);
+  read_log(root.section("log"), config.log);
   read_upstream(root.section("upstream"), context, config.upstream);
   read_events(root.section("events"), context, config.events);
   read_providers(root.section("providers"), refresh, context, config);

@@ -25,6 +25,7 @@ void read_refresh(Section section, RefreshConfig& refresh);
 void read_cache(Section section, CacheConfig& cache);
 void read_audit(Section section, AuditConfig& audit);
 void read_console(Section section, ConsoleConfig& console);
+void read_log(Section section, LogConfig& log);
 void read_upstream(Section section, const ReadContext& context, UpstreamConfig& upstream);
 void read_events(Section section, const ReadContext& context, EventsConfig& events);
 /// After read_refresh: the timing of every provider is checked against it; `refresh` is only asked for line numbers.

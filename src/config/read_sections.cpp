@@ -196,6 +196,16 @@ void read_console(Section section, ConsoleConfig& console) {
   section.refuse_unknown_keys();
 }
 
+void read_log(Section section, LogConfig& log) {
+  section.read_choice<LogFormat>("format", log.format, {{"text", LogFormat::text}, {"json", LogFormat::json}});
+  section.read_choice<LogLevel>("level", log.level,
+                                {{"debug", LogLevel::debug},
+                                 {"info", LogLevel::info},
+                                 {"warning", LogLevel::warning},
+                                 {"error", LogLevel::error}});
+  section.refuse_unknown_keys();
+}
+
 void read_upstream(Section section, const ReadContext& context, UpstreamConfig& upstream) {
   section.read_duration("timeout", upstream.timeout, {Milliseconds(1), days(1)});
   section.read_duration("connect_timeout", upstream.connect_timeout, kShort);

@@ -35,6 +35,7 @@ Task<void> Background::tick_loop() {
     }
     co_await due_->report();
     context_.metrics.gauge("flights", static_cast<double>(parts_.refresher.flights()));
+    context_.metrics.gauge("cache_entries", static_cast<double>(context_.cache.size()));
     co_await context_.clock.sleep(policy_.recovery_interval);
   }
 }

@@ -196,6 +196,7 @@ EngineStatus Engine::status() const {
 bool Engine::try_get(const AppId& app, Subject subject, TokenSlot& out) noexcept {
   CachedGrantPtr wants_refresh;
   const bool got = parts_->broker.try_get(app, subject, out, wants_refresh);
+  parts_->refresher.context().metrics.count("cache_lookups", got ? "hit" : "miss");
   if (wants_refresh) start_ahead({AppId(wants_refresh->app()), GrantId(wants_refresh->grant())});
   return got;
 }

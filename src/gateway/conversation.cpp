@@ -29,9 +29,11 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   const std::string_view path = exchange.request().path();
   if (thread_.options.is_api && thread_.options.is_api(path)) {
     verdict_ = is_authz(path);
+    class_ = verdict_ ? RequestClass::authz : class_of_api(path);
     return verdict_ ? decide(exchange, wanted_by(exchange.request())) : serve_api(exchange);
   }
   verdict_ = false;
+  class_ = RequestClass::gateway;
   decide(exchange, Wanted{exchange.request().method_name(), path});
 }
 
@@ -320,7 +322,9 @@ void GatewayConversation::count_for_audit(const http::Outcome& outcome) {
 void GatewayConversation::on_end(const http::Outcome& outcome) {
   if (watched_ != 0) note_attention(outcome.sample);
   count_for_audit(outcome);
-  if (thread_.ports.metrics == nullptr || (!outcome.forwarded && answered_ == GatewayProblem::none)) return;
+  if (thread_.ports.metrics == nullptr) return;
+  count_request(*thread_.ports.metrics, class_, outcome);
+  if (!outcome.forwarded && answered_ == GatewayProblem::none) return;
   if (answered_ != GatewayProblem::none) {
     const std::string label = "code=" + std::string(code_of(answered_));
     thread_.ports.metrics->count("keyfob_gateway_problems_total", label);

@@ -12,6 +12,7 @@
 #include "gateway/gateway.hpp"
 #include "gateway/passage.hpp"
 #include "gateway/plan.hpp"
+#include "gateway/request_figures.hpp"
 #include "gateway/throttled_vehicles.hpp"
 
 namespace keyfob::gateway {
@@ -105,6 +106,7 @@ class GatewayConversation final : public http::Conversation {
   bool unreplayed_ = false;
   bool waiting_ = false;  ///< for tokens or credentials, not for the origin
   GatewayProblem answered_ = GatewayProblem::none;
+  RequestClass class_ = RequestClass::gateway;
 };
 
 }  // namespace keyfob::gateway

@@ -1,6 +1,7 @@
 #include "gateway/gateway.hpp"
 
 #include "gateway/conversation.hpp"
+#include "gateway/request_figures.hpp"
 
 namespace keyfob::gateway {
 namespace {
@@ -26,6 +27,9 @@ class GatewayService final : public http::Service {
   http::Response refuse(int status, std::string_view why) override {
     http::Response response = to_response(problem_for(status), {std::string(why)});
     response.status = status;
+    const bool was_counted = status == 408 || status == 413 || status == 500 || status == 504;  // when it began
+    if (thread_.ports.metrics != nullptr && !was_counted)
+      count_request(*thread_.ports.metrics, RequestClass::malformed, {.status = status});
     return response;
   }
 

@@ -137,6 +137,7 @@ void Connection::begin_exchange() {
   worker_.count_request();
   in_exchange_ = true;
   outcome_ = {};
+  began_at_ = worker_.loop().now();
   awaiting_continue_ = head.expect_continue && head.has_body();
   close_after_ = head.close || worker_.draining();
   place_body();
@@ -167,6 +168,7 @@ void Connection::end_exchange(bool complete) {
   if (ticket_ != 0) worker_.target()->revoke(std::exchange(ticket_, 0));
   leave_upstream(false);
   outcome_.sample = scratch_->sample.view();
+  outcome_.duration = worker_.loop().now() - began_at_;
   conversation_->on_end(outcome_);
   if (body_in_ != nullptr) {
     in_ = std::move(body_in_);

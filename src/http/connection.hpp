@@ -130,6 +130,7 @@ class Connection final : public Exchange, private Stream::Owner, private Deadlin
   // The exchange.
   std::unique_ptr<ExchangeScratch> scratch_;
   Outcome outcome_{};
+  BootTime began_at_{};
   std::uint64_t ticket_ = 0;  ///< of an outstanding Later; 0: none
   std::optional<BodyReader> body_;
   BufferPtr body_in_;                ///< body bytes as they came, when they did not all come with the head

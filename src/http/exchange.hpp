@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "http/head_scanner.hpp"
 #include "http/header_block.hpp"
 #include "http/message.hpp"
@@ -52,6 +53,7 @@ struct Outcome {
   int status = 0;  ///< 0: no response was begun
   bool complete = false;
   bool forwarded = false;
+  Milliseconds duration{};    ///< from the head's arrival; as fine as the event loop's rounds
   std::string_view sample{};  ///< what Exchange::sample() asked for; gone after on_end
 };
 

@@ -117,7 +117,7 @@ std::expected<UpstreamPtr, UpstreamFailure> Origin::acquire(UpstreamUser& user, 
     return pooled;
   }
   if (open_ >= context_.limits.connections) return std::unexpected(UpstreamFailure::busy);
-  ++open_;
+  count_open(true);
   auto made = std::make_unique<UpstreamConnection>(*this);
   made->user_ = &user;
   const bool stale = !numeric_ && context_.loop.now() - resolved_at_ > kResolvedFor;
@@ -130,6 +130,12 @@ std::expected<UpstreamPtr, UpstreamFailure> Origin::acquire(UpstreamUser& user, 
   return made;
 }
 
+void Origin::count_open(bool opened) {
+  const std::uint64_t before = context_.connections.load(std::memory_order_relaxed);
+  context_.connections.store(opened ? before + 1 : before - 1, std::memory_order_relaxed);
+  open_ = opened ? open_ + 1 : open_ - 1;
+}
+
 void Origin::release(UpstreamPtr connection) {
   connection->user_ = nullptr;
   connection->in_.reset();
@@ -138,7 +144,7 @@ void Origin::release(UpstreamPtr connection) {
 }
 
 void Origin::discard(UpstreamPtr connection) {
-  --open_;
+  count_open(false);
   connection->user_ = nullptr;
   std::erase(waiting_, connection.get());
   connection->stream_.close();

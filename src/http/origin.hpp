@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <expected>
 #include <memory>
@@ -22,6 +23,7 @@ struct UpstreamContext {
   const UpstreamLimits& limits;
   std::shared_ptr<TlsContext> tls;
   boost::asio::any_io_executor background;
+  std::atomic<std::uint64_t> connections{0};  ///< open now; written by the loop thread alone
 };
 
 /// A socket address of either family.
@@ -106,6 +108,7 @@ class Origin {
   friend class UpstreamConnection;
   void resolve();
   void on_resolved(std::vector<SocketAddress> found);
+  void count_open(bool opened);
   void forget_idle(UpstreamConnection& connection);
   /// The address just tried did not answer: the next connection takes the next one.
   void address_failed() { ++next_address_; }

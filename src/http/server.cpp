@@ -123,7 +123,10 @@ ServerStats ThreadedServer::stats() const {
   ServerStats stats;
   stats.connections = shared_.connections.load(std::memory_order_relaxed);
   stats.accepted = shared_.accepted.load(std::memory_order_relaxed);
-  for (const auto& worker : workers_) stats.requests += worker->requests();
+  for (const auto& worker : workers_) {
+    stats.requests += worker->requests();
+    stats.upstream_connections += worker->upstream_connections();
+  }
   return stats;
 }
 

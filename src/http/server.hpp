@@ -38,6 +38,7 @@ struct ServerStats {
   std::uint64_t connections = 0;  ///< open now
   std::uint64_t accepted = 0;
   std::uint64_t requests = 0;
+  std::uint64_t upstream_connections = 0;  ///< open now, in use or kept for the next request
 };
 
 class Server {

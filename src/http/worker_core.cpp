@@ -53,7 +53,7 @@ WorkerCore::WorkerCore(ServerShared& shared, std::unique_ptr<EventLoop> loop)
     : shared_(shared),
       loop_(std::move(loop)),
       target_(std::make_shared<Later::Target>(loop_->mailbox())),
-      upstream_{*loop_, buffers_, shared.config.upstream, nullptr, shared.background} {}
+      upstream_{*loop_, buffers_, shared.config.upstream, nullptr, shared.background, 0} {}
 
 WorkerCore::~WorkerCore() {
   listeners_.clear();

@@ -96,6 +96,9 @@ class WorkerCore final : public Worker {
   [[nodiscard]] std::string& scratch_text() { return scratch_text_; }
   void count_request() { requests_.store(requests_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed); }
   [[nodiscard]] std::uint64_t requests() const { return requests_.load(std::memory_order_relaxed); }  ///< any thread
+  [[nodiscard]] std::uint64_t upstream_connections() const {                                          ///< any thread
+    return upstream_.connections.load(std::memory_order_relaxed);
+  }
   [[nodiscard]] std::unique_ptr<ExchangeScratch> take_scratch();
   void give_scratch(std::unique_ptr<ExchangeScratch> scratch);
   [[nodiscard]] bool full() const;

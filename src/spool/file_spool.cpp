@@ -93,6 +93,16 @@ struct FileSpool::Machinery {
     co_return answer;
   }
 
+  /// How many slots a refresh could take now, and how many hold a pair that the store lacks.
+  void report() const {
+    if (metrics == nullptr) return;
+    const auto filled = std::ranges::count_if(slots, [](const auto& slot) { return slot.second.filled; });
+    metrics->gauge("spool_pairs", static_cast<double>(filled));
+    metrics->gauge("spool_free_slots", static_cast<double>(capacity() - std::min(capacity(), slots.size())));
+    metrics->gauge("spool_damaged_cells", static_cast<double>(damaged.size()));
+  }
+
+  Metrics* metrics = nullptr;
   spool::Geometry geometry;
   std::vector<std::uint32_t> damaged;
   std::map<SpoolSlot, Held> slots;  // reserved ones
@@ -113,6 +123,8 @@ Result<std::unique_ptr<FileSpool>> FileSpool::open(const std::string& folder, Sp
   auto contents = read_all(*file);
   if (!contents) return fail(std::move(contents.error()));
   auto machinery = std::make_unique<Machinery>(std::move(*file), std::move(*contents));
+  machinery->metrics = options.metrics;
+  machinery->report();
   return std::unique_ptr<FileSpool>(new FileSpool(std::move(machinery)));
 }
 
@@ -122,6 +134,7 @@ Result<SpoolSlot> FileSpool::reserve() {
   const auto slot = machinery_->free_slots.back();
   machinery_->free_slots.pop_back();
   slots.emplace(slot, Held{});
+  machinery_->report();
   return slot;
 }
 
@@ -137,6 +150,7 @@ Task<Result<void>> FileSpool::keep(SpoolSlot slot, KeptPair pair) {
   auto answer = co_await machinery_->carry_out(slot, std::move(bytes));
   const auto found = machinery_->slots.find(slot);
   if (answer && found != machinery_->slots.end()) found->second = {true, std::move(record)};
+  machinery_->report();
   co_return answer;
 }
 
@@ -147,6 +161,7 @@ Task<void> FileSpool::release(SpoolSlot slot) {
   auto answer = co_await machinery_->carry_out(slot, Bytes());
   static_cast<void>(answer);
   if (machinery_->slots.erase(slot) != 0) machinery_->free_slots.push_back(slot);
+  machinery_->report();
 }
 
 std::vector<SpooledPair> FileSpool::entries() const {
@@ -169,6 +184,7 @@ Task<void> FileSpool::discard_damaged() {
     static_cast<void>(answer);
   }
   machinery_->damaged.clear();
+  machinery_->report();
 }
 
 }  // namespace keyfob

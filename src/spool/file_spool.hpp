@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/event_sink.hpp"
 #include "ports/spool.hpp"
 
 namespace keyfob {
@@ -17,6 +18,7 @@ struct SpoolOptions {
   std::uint32_t slots = 256;  ///< used when the file is made; an existing file keeps its size
   /// Bytes per pair. The default holds two sealed tokens of limits::kToken and a scope of limits::kScope.
   std::uint32_t slot_size = 24 * 1024;
+  Metrics* metrics = nullptr;  ///< outlives the spool; null: nobody wants to know
 };
 
 class FileSpool final : public Spool {

@@ -6,15 +6,23 @@
 #include <string>
 #include <string_view>
 
+#include "ports/event_sink.hpp"
+
 namespace keyfob::telemetry {
 
 struct MetricHelp {
   std::string_view name;   ///< as Prometheus sees it
   std::string_view label;  ///< key of a label that is given as a bare word: count("exchanges", "done")
   std::string_view help;
+  /// Of a counter: the label's values that it starts with at 0, separated by blanks. Prometheus does not see the first
+  /// increase of a counter that was not there before, so an alarm on it would be silent.
+  std::string_view values{};
 };
 
 [[nodiscard]] std::span<const MetricHelp> metric_help();
+
+/// Counts 0 in every counter without a label and in every listed value of the others.
+void start_at_zero(Metrics& metrics);
 
 /// The entry of a name; one that says so for a name that is not on the list.
 [[nodiscard]] MetricHelp help_of(std::string_view name);

@@ -125,6 +125,13 @@ std::optional<std::vector<ClientMetric::Label>> parse_labels(std::string_view te
   return out;
 }
 
+/// One text for what may be written in several ways: a bare word is the same series as its "k=v".
+std::string text_of(const std::vector<ClientMetric::Label>& labels) {
+  std::string out;
+  for (const ClientMetric::Label& label : labels) out += label.name + '=' + label.value + ',';
+  return out;
+}
+
 struct Series {
   std::string name;  // Prometheus' name
   MetricKind kind;
@@ -248,11 +255,12 @@ Shard& PrometheusMetrics::State::shard_of_this_thread() {
 
 /// Called with the mutex held. Null when the series may not be.
 Series* PrometheusMetrics::State::find_or_add(KeyView key) {
-  Key own(key);
-  if (const auto found = series.find(own); found != series.end()) return &found->second;
   std::string name = prometheus_name(key.name, key.kind);
   auto labels = parse_labels(key.label, help_of(name).label);
-  if (!labels || !is_name(name) || series.size() >= kMaxSeries) return nullptr;
+  if (!labels || !is_name(name)) return nullptr;
+  Key own({key.kind, name, text_of(*labels)});
+  if (const auto found = series.find(own); found != series.end()) return &found->second;
+  if (series.size() >= kMaxSeries) return nullptr;
   if (kinds.try_emplace(name, key.kind).first->second != key.kind) return nullptr;
   return &series.emplace(std::move(own), Series{std::move(name), key.kind, std::move(*labels)}).first->second;
 }

@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "telemetry/event_tee.hpp"
+#include "telemetry/metric_help.hpp"
 #include "telemetry/null_metrics.hpp"
 
 namespace keyfob::telemetry {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -113,9 +115,26 @@ TEST_F(MetricsTest, ShortNamesAndBareWordsBecomePrometheusOwn) {
   EXPECT_THAT(text(), HasSubstr("keyfob_exchange_duration_seconds_sum 0.25\n"));
 }
 
+TEST_F(MetricsTest, OneSeriesHoweverItsNameAndLabelAreWritten) {
+  metrics().count("exchanges", "done");
+  metrics().count("keyfob_exchanges_total", "disposition=done", 2);
+  EXPECT_THAT(text(), HasSubstr("keyfob_exchanges_total{disposition=\"done\"} 3\n"));
+  EXPECT_THAT(text(), Not(HasSubstr("keyfob_exchanges_total{disposition=\"done\"} 1\n")));
+}
+
 TEST_F(MetricsTest, LabelValuesAreEscaped) {
   metrics().count("keyfob_hits_total", "k=a\"b\nc");
   EXPECT_THAT(text(), HasSubstr("keyfob_hits_total{k=\"a\\\"b\\nc\"} 1\n"));
+}
+
+TEST_F(MetricsTest, WhatAlarmsWatchIsThereBeforeItHappens) {
+  start_at_zero(metrics());
+  EXPECT_THAT(text(), HasSubstr("\nkeyfob_rotation_lost_total 0\n"));
+  EXPECT_THAT(text(), HasSubstr("keyfob_store_errors_total{access=\"read\"} 0\n"));
+  EXPECT_THAT(text(), HasSubstr("keyfob_store_errors_total{access=\"write\"} 0\n"));
+  EXPECT_THAT(text(), Not(ContainsRegex("_dropped_total 0\nkeyfob_metrics_dropped_total")));
+  metrics().count("rotation_lost");
+  EXPECT_THAT(text(), HasSubstr("\nkeyfob_rotation_lost_total 1\n"));
 }
 
 TEST_F(MetricsTest, EventsAreCountedByNameAndPassedOn) {

@@ -37,7 +37,7 @@ class Scaling(unittest.TestCase):
 
 class Configuration(harness.Case):
     start = False
-    sections = ("server", "node", "store", "keys", "refresh", "cache", "console", "upstream")
+    sections = ("server", "node", "store", "keys", "refresh", "cache", "console", "log", "upstream")
 
     def documented(self, section):
         """[(key, default or None)]"""

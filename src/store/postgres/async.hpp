@@ -105,8 +105,10 @@ Task<Answer> ask(Lanes& lanes, Question question, Decode decode) {
     using Made = StatementsJob<Answer, decltype(handler), Decode>;
     lanes.push(std::make_unique<Made>(std::move(handler), std::move(asked), std::move(reading)));
   };
+  const StoreTiming timing = lanes.timing();
   auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
       initiate, asio::use_awaitable, std::move(question), std::move(decode));
+  timing.ended(answer);
   co_return answer;
 }
 
@@ -117,8 +119,10 @@ Task<Answer> talk(Lanes& lanes, Body body, News news = News::yes) {
     using Made = DialogueJob<Answer, decltype(handler), Body>;
     lanes.push(std::make_unique<Made>(std::move(handler), std::move(work), news));
   };
+  const StoreTiming timing = lanes.timing();
   auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
       initiate, asio::use_awaitable, std::move(body));
+  timing.ended(answer);
   co_return answer;
 }
 

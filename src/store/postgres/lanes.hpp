@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "ports/store_timing.hpp"
 #include "store/postgres/session.hpp"
 
 namespace keyfob::postgres {
@@ -70,6 +71,7 @@ struct LaneOptions {
   unsigned lanes = 2;
   bool only_reads = false;       ///< running a job twice does no harm, so a lost answer is no unknown outcome
   std::function<void()> news{};  ///< called on a lane's thread after a commit with something for other nodes in it
+  Metrics* metrics = nullptr;    ///< outlives the lanes; null: nobody wants to know
 };
 
 /// Destruction finishes what was pushed.
@@ -79,6 +81,9 @@ class Lanes {
   Lanes(Settings settings, LaneOptions options, std::unique_ptr<Session> first);
   ~Lanes();
   void push(std::unique_ptr<Job> job) { queue_.push(std::move(job)); }
+  [[nodiscard]] StoreTiming timing() const {
+    return {options_.metrics, options_.only_reads ? StoreAccess::read : StoreAccess::write};
+  }
 
  private:
   class Lane;

@@ -21,8 +21,8 @@ struct PostgresStore::Machinery {
       : writer_id(some_number()),
         changes(writer_id),
         bell(listening(settings, options), writer_id),
-        readers(settings, {options.readers, true, {}}, std::move(reading)),
-        writers(settings, {options.writers, false, [this] { bell.ring(); }}, std::move(writing)) {}
+        readers(settings, {options.readers, true, {}, options.metrics}, std::move(reading)),
+        writers(settings, {options.writers, false, [this] { bell.ring(); }, options.metrics}, std::move(writing)) {}
 
   static pg::Settings listening(pg::Settings settings, const PostgresOptions& options) {
     if (!options.listen_url.empty()) settings.url = options.listen_url;

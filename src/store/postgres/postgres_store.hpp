@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "ports/change_notices.hpp"
+#include "ports/event_sink.hpp"
 #include "ports/store.hpp"
 
 namespace keyfob {
@@ -33,6 +34,7 @@ struct PostgresOptions {
   Milliseconds answer_timeout = seconds(8);  ///< then a connection is given up
   Milliseconds statement_timeout = seconds(6);  ///< the server's own limit, where own_backend lets us set it
   Milliseconds lock_timeout = seconds(3);
+  Metrics* metrics = nullptr;  ///< what calls take; null: nobody wants to know
 };
 
 class PostgresStore final : public Store, public ChangeNotices {

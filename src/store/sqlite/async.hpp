@@ -59,8 +59,10 @@ Task<Answer> submit(Workers& workers, Function function, Transaction transaction
     workers.push(
         std::make_unique<AwaitedJob<Answer, Function, Handler>>(std::move(work), std::move(handler), transaction));
   };
+  const StoreTiming timing = workers.timing();
   auto answer = co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Answer)>(
       initiate, asio::use_awaitable, std::move(function));
+  timing.ended(answer);
   co_return answer;
 }
 

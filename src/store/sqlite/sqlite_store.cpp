@@ -19,8 +19,8 @@ using sqlite::submit;
 
 struct SqliteStore::Machinery {
   Machinery(sqlite::StoreClock the_clock, std::unique_ptr<Connection> writing,
-            std::vector<std::unique_ptr<Connection>> reading)
-      : clock(std::move(the_clock)), readers(std::move(reading)), writer(std::move(writing)) {}
+            std::vector<std::unique_ptr<Connection>> reading, Metrics* metrics)
+      : clock(std::move(the_clock)), readers(std::move(reading), metrics), writer(std::move(writing), metrics) {}
 
   sqlite::StoreClock clock;
   // Both touched by the writer's thread only.
@@ -85,7 +85,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   auto readers = open_readers(path, options);
   if (!readers) return fail(std::move(readers.error()));
   const auto version = data_version(**writer);
-  auto machinery = std::make_unique<Machinery>(std::move(*clock), std::move(*writer), std::move(*readers));
+  auto machinery =
+      std::make_unique<Machinery>(std::move(*clock), std::move(*writer), std::move(*readers), options.metrics);
   machinery->seen_version = version;
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(machinery)));
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "ports/clock.hpp"
+#include "ports/event_sink.hpp"
 #include "ports/store.hpp"
 
 namespace keyfob {
@@ -25,6 +26,7 @@ struct SqliteOptions {
   int cache_kib = 16384;                   ///< page cache per connection
   const Clock* clock = nullptr;            ///< null: the system's; used on the store's threads
   std::string boot_id{};                   ///< empty: the system's
+  Metrics* metrics = nullptr;              ///< what calls take; null: nobody wants to know
 };
 
 class SqliteStore final : public Store {

@@ -55,8 +55,8 @@ void JobQueue::close() {
   arrived_.notify_all();
 }
 
-Writer::Writer(std::unique_ptr<Connection> connection)
-    : connection_(std::move(connection)), thread_([this] { work(); }) {}
+Writer::Writer(std::unique_ptr<Connection> connection, Metrics* metrics)
+    : metrics_(metrics), connection_(std::move(connection)), thread_([this] { work(); }) {}
 
 Writer::~Writer() {
   queue_.close();
@@ -99,7 +99,8 @@ void Writer::run_alone(std::unique_ptr<Job> job) {
   job->finish(std::move(failure));
 }
 
-Readers::Readers(std::vector<std::unique_ptr<Connection>> connections) : connections_(std::move(connections)) {
+Readers::Readers(std::vector<std::unique_ptr<Connection>> connections, Metrics* metrics)
+    : metrics_(metrics), connections_(std::move(connections)) {
   for (auto& connection : connections_) {
     threads_.emplace_back([this, &connection] { work(*connection); });
   }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "ports/store_timing.hpp"
 #include "store/sqlite/connection.hpp"
 
 namespace keyfob::sqlite {
@@ -48,9 +49,11 @@ class JobQueue {
 /// Destruction finishes what was pushed.
 class Writer {
  public:
-  explicit Writer(std::unique_ptr<Connection> connection);
+  /// `metrics` may be null; it outlives this.
+  explicit Writer(std::unique_ptr<Connection> connection, Metrics* metrics = nullptr);
   ~Writer();
   void push(std::unique_ptr<Job> job) { queue_.push(std::move(job)); }
+  [[nodiscard]] StoreTiming timing() const { return {metrics_, StoreAccess::write}; }
 
  private:
   using Jobs = std::vector<std::unique_ptr<Job>>;
@@ -59,6 +62,7 @@ class Writer {
   void run_together(Jobs jobs);
   void run_alone(std::unique_ptr<Job> job);
 
+  Metrics* metrics_;
   std::unique_ptr<Connection> connection_;
   JobQueue queue_;
   std::thread thread_;
@@ -66,13 +70,15 @@ class Writer {
 
 class Readers {
  public:
-  explicit Readers(std::vector<std::unique_ptr<Connection>> connections);
+  explicit Readers(std::vector<std::unique_ptr<Connection>> connections, Metrics* metrics = nullptr);
   ~Readers();
   void push(std::unique_ptr<Job> job) { queue_.push(std::move(job)); }
+  [[nodiscard]] StoreTiming timing() const { return {metrics_, StoreAccess::read}; }
 
  private:
   void work(Connection& connection);
 
+  Metrics* metrics_;
   std::vector<std::unique_ptr<Connection>> connections_;
   JobQueue queue_;
   std::vector<std::thread> threads_;
