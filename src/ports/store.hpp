@@ -1,6 +1,7 @@
 #pragma once
 // Store: all ports that one database stands behind. What needs a part of it takes that part.
 
+#include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
@@ -24,6 +25,8 @@ class Store : public GrantReader,
               public DataKeyChange,
               public DataKeyHolders,
               public AuditStore,
-              public OutboxStore {};
+              public OutboxStore,
+              public OwnerLookup,
+              public AssociationStore {};
 
 }  // namespace keyfob

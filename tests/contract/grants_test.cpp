@@ -267,5 +267,62 @@ TEST_P(StoreContract, a_late_pair_of_nobody_is_not_kept) {
   EXPECT_THAT(run(store->late->keep_late(pair_for(account_grant("g1", "alice"), "x"))), is_error(ErrorCode::not_found));
 }
 
+TEST_P(StoreContract, many_owners_are_looked_up_at_once_in_the_order_asked) {
+  put(account_grant("g1", "alice"));
+  put(vehicle_grant("g2", "alice", "car"));
+  put(account_grant("g3", "bob"));
+  const auto all =
+      run(store->owners->find_owners(kApp, {UserId("bob"), UserId("nobody"), UserId("alice"), UserId("bob")})).value();
+  ASSERT_EQ(all.size(), 4U);
+  ASSERT_EQ(all[0].size(), 1U);
+  EXPECT_EQ(all[0][0].grant.id, GrantId("g3"));
+  EXPECT_EQ(all[0][0].sealed, account_grant("g3", "bob").sealed);
+  EXPECT_THAT(all[1], IsEmpty());
+  EXPECT_EQ(all[2].size(), 2U);
+  EXPECT_EQ(all[3].size(), 1U);
+  EXPECT_THAT(run(store->owners->find_owners(kApp, {})).value(), IsEmpty());
+}
+
+Reassociation reassociation_of(const GrantRecord& record) {
+  return {{record.grant.app, record.grant.id}, record.grant.version, ProviderUserId("owner-9"),
+          {record.grant.vehicles.back()},      to_bytes("mac 9"),    at(33)};
+}
+
+TEST_P(StoreContract, a_grant_is_told_whose_it_is_and_its_attempt_and_pair_stay) {
+  const auto grant = account_grant("g1", "alice");
+  put(grant);
+  ASSERT_THAT(begin(grant, kNodeA, "attempt-1"), holds(Begun{}));
+  const auto outcome = run(store->associations->reassociate(reassociation_of(grant)));
+  ASSERT_THAT(outcome, holds(Updated{}));
+  const auto stored = load(grant);
+  for (const auto& record : {std::get<Updated>(*outcome).record, stored}) {
+    EXPECT_EQ(record.grant.provider_user, ProviderUserId("owner-9"));
+    EXPECT_THAT(record.grant.vehicles, ElementsAre(VehicleId("g1-v2")));
+    EXPECT_EQ(record.association_mac, to_bytes("mac 9"));
+    EXPECT_EQ(record.grant.updated_at, at(33));
+    EXPECT_EQ(record.grant.version, grant.grant.version);
+    EXPECT_EQ(record.sealed, grant.sealed);
+    EXPECT_TRUE(record.grant.attempt);
+  }
+  EXPECT_THAT(found({.vehicle = VehicleId("g1-v1")}), IsEmpty());
+  EXPECT_THAT(found({.vehicle = VehicleId("g1-v2")}), ElementsAre("g1"));
+  EXPECT_THAT(commit(grant, "pair"), holds(Committed{}));  // what was under way still lands
+}
+
+TEST_P(StoreContract, reassociation_is_fenced_by_version_and_by_who_is_there) {
+  auto grant = account_grant("g1", "alice");
+  put(grant);
+  auto stale = reassociation_of(grant);
+  stale.at.generation = stale.at.generation.next();
+  EXPECT_THAT(run(store->associations->reassociate(std::move(stale))), holds(Moved{}));
+  auto other = account_grant("g2", "alice");
+  other.grant.provider_user = ProviderUserId("owner-9");
+  put(other);
+  EXPECT_THAT(run(store->associations->reassociate(reassociation_of(grant))), is_error(ErrorCode::conflict));
+  EXPECT_EQ(load(grant).association_mac, grant.association_mac);
+  auto missing = reassociation_of(account_grant("g7", "carol"));
+  EXPECT_THAT(run(store->associations->reassociate(std::move(missing))), is_error(ErrorCode::not_found));
+}
+
 }  // namespace
 }  // namespace keyfob::contract

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "manual_clock.hpp"
+#include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/directory_store.hpp"
 #include "ports/grant_store.hpp"
@@ -44,6 +45,8 @@ class StoreUnderTest {
   ResealStore* reseal = nullptr;
   DataKeyChange* key_change = nullptr;
   DataKeyHolders* key_holders = nullptr;
+  OwnerLookup* owners = nullptr;
+  AssociationStore* associations = nullptr;
 
  protected:
   template <class Store>
@@ -59,6 +62,8 @@ class StoreUnderTest {
     callers = &store;
     keys = &store;
     consents = &store;
+    owners = &store;
+    associations = &store;
     if constexpr (std::is_base_of_v<AuditStore, Store>) audit = &store;
     if constexpr (std::is_base_of_v<OutboxStore, Store>) outbox = &store;
     if constexpr (std::is_base_of_v<ResealStore, Store>) {

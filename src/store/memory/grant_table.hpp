@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "ports/grant_store.hpp"
+#include "ports/associations.hpp"
 #include "ports/key_rotation.hpp"
 #include "store/memory/outbox_table.hpp"
 
@@ -30,6 +30,8 @@ class GrantTable {
   Result<CommitOutcome> commit(const CommitRequest& request, BootTime now);
   Result<UpdateOutcome> update(const GrantRef& ref, GrantVersion at, const GrantChange& change, WallTime wall,
                                BootTime now);
+
+  Result<UpdateOutcome> reassociate(const Reassociation& request, BootTime now);
 
   Result<void> put(const PutRequest& request);
   Result<void> remove(const GrantRef& ref);

@@ -103,6 +103,26 @@ Result<UpdateOutcome> GrantTable::update(const GrantRef& ref, GrantVersion at, c
   return Updated{view(*row, now)};
 }
 
+Result<UpdateOutcome> GrantTable::reassociate(const Reassociation& request, BootTime now) {
+  Row* row = row_of(request.ref);
+  if (row == nullptr) return no_such_grant(request.ref);
+  if (row->record.grant.version != request.at) return Moved{view(*row, now)};
+  Row next = *row;
+  next.record.grant.provider_user = request.provider_user;
+  next.record.grant.vehicles = request.vehicles;
+  next.record.grant.updated_at = request.now;
+  next.record.association_mac = request.association_mac;
+  const auto holder = unique_.find(unique_key_of(next.record.grant));
+  if (holder != unique_.end() && holder->second != request.ref.grant.view()) {
+    return fail(ErrorCode::conflict, "grant " + holder->second + " is already of this user, account and vehicle");
+  }
+  changed(row->record.grant);
+  unindex(key_of(request.ref), *row);
+  *row = std::move(next);
+  index(key_of(request.ref), *row);
+  return Updated{view(*row, now)};
+}
+
 Result<void> GrantTable::keep_late(KeptPair pair) {
   Row* row = row_of({pair.app, pair.grant});
   if (row == nullptr) return no_such_grant({pair.app, pair.grant});

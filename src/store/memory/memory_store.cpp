@@ -51,6 +51,20 @@ Task<Result<std::vector<Result<void>>>> MemoryStore::put(std::vector<PutRequest>
   co_return answers;
 }
 
+Task<Result<std::vector<std::vector<GrantRecord>>>> MemoryStore::find_owners(AppId app, std::vector<UserId> users) {
+  std::vector<std::vector<GrantRecord>> all;
+  for (UserId& user : users) {
+    auto found = grants_.find(app, GrantSelector{std::move(user), {}}, clock_.boot());
+    if (!found) co_return fail(found.error());
+    all.push_back(std::move(*found));
+  }
+  co_return all;
+}
+
+Task<Result<UpdateOutcome>> MemoryStore::reassociate(Reassociation request) {
+  co_return grants_.reassociate(request, clock_.boot());
+}
+
 Task<Result<void>> MemoryStore::remove(GrantRef ref) { co_return grants_.remove(ref); }
 
 Task<Result<void>> MemoryStore::keep_late(KeptPair pair) { co_return grants_.keep_late(std::move(pair)); }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/directory_store.hpp"
@@ -35,7 +36,9 @@ class MemoryStore final : public GrantReader,
                           public DataKeyChange,
                           public DataKeyHolders,
                           public AuditStore,
-                          public OutboxStore {
+                          public OutboxStore,
+                          public OwnerLookup,
+                          public AssociationStore {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
@@ -49,6 +52,9 @@ class MemoryStore final : public GrantReader,
 
   Task<Result<std::vector<Result<void>>>> put(std::vector<PutRequest> requests) override;
   Task<Result<void>> remove(GrantRef ref) override;
+
+  Task<Result<std::vector<std::vector<GrantRecord>>>> find_owners(AppId app, std::vector<UserId> users) override;
+  Task<Result<UpdateOutcome>> reassociate(Reassociation request) override;
 
   Task<Result<void>> keep_late(KeptPair pair) override;
   Task<Result<std::vector<KeptPair>>> late(GrantRef ref, Epoch epoch) override;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ports/grant_store.hpp"
+#include "ports/associations.hpp"
 #include "store/postgres/async.hpp"
 
 namespace keyfob::postgres {
@@ -39,6 +39,7 @@ struct UpdateRequest {
 
 /// One row when it was stored.
 [[nodiscard]] Call put_call(const PutRequest& request, WriterId writer);
+[[nodiscard]] Question reassociate_question(const Reassociation& request, WriterId writer);
 [[nodiscard]] Question remove_question(const GrantRef& ref, WriterId writer);
 
 /// One row when it was kept, or had been already; none: no such grant of this epoch.

@@ -21,7 +21,7 @@ namespace {
 constexpr char kInsert[] =
     "WITH stored AS (INSERT INTO grants (" KEYFOB_PUT_COLUMNS ") VALUES (" KEYFOB_PUT_VALUES
     ") ON CONFLICT DO NOTHING RETURNING app_id, grant_id), " KEYFOB_INDEX_VEHICLES "SELECT 1 FROM stored";
-// Vehicles change with the epoch only, so those of the row as the statement first saw it are those of the row it
+// Within an epoch vehicles only go, so those of the row as the statement first saw it are at least those of the row it
 // replaces.
 constexpr char kReplace[] =
     "WITH old AS (SELECT vehicles FROM grants WHERE app_id = $1 AND grant_id = $2), "
@@ -33,6 +33,15 @@ constexpr char kReplace[] =
     "d.grant_id = s.grant_id AND d.vehicle_id IN (SELECT unnest(vehicles) FROM old) AND d.vehicle_id <> ALL ($7)), "
     "late AS (DELETE FROM late_pairs AS l USING stored AS s WHERE l.app_id = s.app_id AND l.grant_id = s.grant_id "
     "AND l.epoch <> $11), " KEYFOB_INDEX_VEHICLES "SELECT 1 FROM stored";
+
+constexpr char kReassociate[] =
+    "WITH stored AS (UPDATE grants AS g SET provider_user = $5, vehicles = $6, association_mac = $7, updated_at = $8, "
+    "changed_by = $9, changed_xid = " KEYFOB_XID
+    " WHERE g.app_id = $1 AND g.grant_id = $2 AND g.generation = $3 AND g.epoch = $4 AND NOT EXISTS "
+    "(SELECT 1 FROM grants AS o WHERE o.app_id = $1 AND o.user_id = g.user_id AND o.provider_user = $5 AND "
+    "o.single_vehicle = g.single_vehicle AND o.grant_id <> $2) RETURNING " KEYFOB_GRANT_COLUMNS
+    "), dropped AS (DELETE FROM grant_vehicles AS d USING stored AS s WHERE d.app_id = s.app_id AND "
+    "d.grant_id = s.grant_id AND d.vehicle_id <> ALL ($6)) SELECT * FROM stored";
 
 constexpr char kRemove[] =
     "WITH gone AS (DELETE FROM grants WHERE app_id = $1 AND grant_id = $2 RETURNING app_id, grant_id, user_id, "
@@ -74,6 +83,12 @@ Call put_call(const PutRequest& request, WriterId writer) {
   put.arguments.add(record.sealed.access, record.sealed.refresh, record.association_mac, writer);
   if (request.replaces) put.arguments.add(request.replaces->generation, request.replaces->epoch);
   return put;
+}
+
+Question reassociate_question(const Reassociation& request, WriterId writer) {
+  return {request.ref.grant.str(),
+          {call(kReassociate, request.ref.app, request.ref.grant, request.at.generation, request.at.epoch,
+                request.provider_user, views_of(request.vehicles), request.association_mac, request.now, writer)}};
 }
 
 Question remove_question(const GrantRef& ref, WriterId writer) {

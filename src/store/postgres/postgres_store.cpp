@@ -261,6 +261,35 @@ Task<Result<std::vector<Result<void>>>> PostgresStore::put(std::vector<PutReques
   co_return answers;
 }
 
+Task<Result<std::vector<std::vector<GrantRecord>>>> PostgresStore::find_owners(AppId app, std::vector<UserId> users) {
+  using Answers = Result<std::vector<std::vector<GrantRecord>>>;
+  if (users.empty()) co_return std::vector<std::vector<GrantRecord>>();
+  pg::Question question;
+  for (const UserId& user : users) {
+    question.calls.push_back(std::move(pg::find_question(app, GrantSelector{user, {}}).calls.front()));
+  }
+  auto read = [](RowSpan rows) -> Answers {
+    std::vector<std::vector<GrantRecord>> all;
+    for (Rows& one : rows) all.push_back(pg::read_grants(one));
+    return all;
+  };
+  auto answers = co_await pg::ask<Answers>(machinery_->readers, std::move(question), std::move(read));
+  co_return answers;
+}
+
+Task<Result<UpdateOutcome>> PostgresStore::reassociate(Reassociation request) {
+  auto question = pg::reassociate_question(request, machinery_->writer_id);
+  question.news = true;
+  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), maybe_grant);
+  if (!stored) co_return fail(std::move(stored.error()));
+  if (*stored) co_return Updated{std::move(**stored)};
+  GrantRef ref = request.ref;
+  auto present = co_await load(std::move(ref));
+  if (!present) co_return fail(std::move(present.error()));
+  if (present->grant.version != request.at) co_return Moved{std::move(*present)};
+  co_return fail(ErrorCode::conflict, "another grant is already of the user and account of " + request.ref.grant.str());
+}
+
 Task<Result<void>> PostgresStore::remove(GrantRef ref) {
   auto question = pg::remove_question(ref, machinery_->writer_id);
   question.news = true;

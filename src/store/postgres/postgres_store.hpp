@@ -57,6 +57,9 @@ class PostgresStore final : public Store, public ChangeNotices {
   Task<Result<std::vector<Result<void>>>> put(std::vector<PutRequest> requests) override;
   Task<Result<void>> remove(GrantRef ref) override;
 
+  Task<Result<std::vector<std::vector<GrantRecord>>>> find_owners(AppId app, std::vector<UserId> users) override;
+  Task<Result<UpdateOutcome>> reassociate(Reassociation request) override;
+
   Task<Result<void>> keep_late(KeptPair pair) override;
   Task<Result<std::vector<KeptPair>>> late(GrantRef ref, Epoch epoch) override;
   Task<Result<void>> drop_late(KeptPair pair) override;

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ports/grant_store.hpp"
+#include "ports/associations.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/store_clock.hpp"
 
@@ -28,6 +28,7 @@ struct UpdateRequest {
 Result<UpdateOutcome> update(Connection& connection, const UpdateRequest& request, StoreTime now);
 
 Result<void> put(Connection& connection, const PutRequest& request);
+Result<UpdateOutcome> reassociate(Connection& connection, const Reassociation& request, StoreTime now);
 Result<void> remove(Connection& connection, const GrantRef& ref);
 
 Result<void> keep_late(Connection& connection, const KeptPair& pair);

@@ -1,5 +1,6 @@
 // Import and consent, removal, late pairs.
 #include <algorithm>
+#include <utility>
 
 #include "base/text_list.hpp"
 #include "store/sqlite/grant_queries.hpp"
@@ -17,6 +18,9 @@ constexpr char kReplace[] =
     "), attempt_id = NULL, attempt_node = NULL, attempt_incarnation = NULL, attempt_stranded = NULL, "
     "first_sent_boot = NULL, first_sent_boot_ms = NULL, first_sent_at = NULL, lease_boot = NULL, "
     "lease_until_boot_ms = NULL WHERE rowid = ?";
+constexpr char kReassociate[] =
+    "UPDATE grants SET provider_user = ?, vehicles = ?, updated_at = ?, association_mac = ? "
+    "WHERE app_id = ? AND grant_id = ?";
 constexpr char kAddVehicle[] =
     "INSERT INTO grant_vehicles (app_id, vehicle_id, grant_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
 constexpr char kDropVehicle[] = "DELETE FROM grant_vehicles WHERE app_id = ? AND vehicle_id = ? AND grant_id = ?";
@@ -107,6 +111,28 @@ Result<void> put(Connection& connection, const PutRequest& request) {
     return fail(ErrorCode::invalid_argument, "a grant has an application, an id and a user");
   }
   return request.replaces ? replace(connection, request) : insert(connection, request);
+}
+
+Result<UpdateOutcome> reassociate(Connection& connection, const Reassociation& request, StoreTime now) {
+  auto record = load(connection, request.ref, now);
+  if (!record) return fail(record.error());
+  Grant& grant = record->grant;
+  if (grant.version != request.at) return Moved{std::move(*record)};
+  const std::vector<VehicleId> before = std::exchange(grant.vehicles, request.vehicles);
+  grant.provider_user = request.provider_user;
+  grant.updated_at = request.now;
+  record->association_mac = request.association_mac;
+  const GrantTexts texts(grant);
+  {
+    auto query = connection.query(kReassociate);
+    query.with(grant.provider_user, texts.vehicles, grant.updated_at, record->association_mac, grant.app, grant.id);
+    if (!query.run_unless_constrained()) return taken(grant);
+  }
+  for (const auto& vehicle : before) {
+    if (std::ranges::find(grant.vehicles, vehicle) != grant.vehicles.end()) continue;
+    connection.query(kDropVehicle).with(grant.app, vehicle, grant.id).run();
+  }
+  return Updated{std::move(*record)};
 }
 
 Result<void> remove(Connection& connection, const GrantRef& ref) {

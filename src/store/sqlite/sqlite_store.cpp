@@ -143,6 +143,28 @@ Task<Result<std::vector<Result<void>>>> SqliteStore::put(std::vector<PutRequest>
   return submit<Answers>(machinery_->writer, std::move(work));
 }
 
+Task<Result<std::vector<std::vector<GrantRecord>>>> SqliteStore::find_owners(AppId app, std::vector<UserId> users) {
+  using Answers = Result<std::vector<std::vector<GrantRecord>>>;
+  auto work = [this, app = std::move(app), users = std::move(users)](Connection& c) {
+    std::vector<std::vector<GrantRecord>> all;
+    all.reserve(users.size());
+    for (const auto& user : users) {
+      auto found = sqlite::find(c, app, GrantSelector{user, {}}, machinery_->clock.now());
+      if (!found) return Answers(fail(std::move(found.error())));
+      all.push_back(std::move(*found));
+    }
+    return Answers(std::move(all));
+  };
+  return submit<Answers>(machinery_->readers, std::move(work));
+}
+
+Task<Result<UpdateOutcome>> SqliteStore::reassociate(Reassociation request) {
+  auto work = [this, request = std::move(request)](Connection& c) {
+    return sqlite::reassociate(c, request, machinery_->clock.now());
+  };
+  return submit<Result<UpdateOutcome>>(machinery_->writer, std::move(work));
+}
+
 Task<Result<void>> SqliteStore::remove(GrantRef ref) {
   auto work = [ref = std::move(ref)](Connection& c) { return sqlite::remove(c, ref); };
   return submit<Result<void>>(machinery_->writer, std::move(work));
