@@ -5,7 +5,7 @@
 #include <boost/json.hpp>
 #include <memory>
 
-#include "apps/keyfob/commands.hpp"
+#include "apps/keyfob/commands_moving.hpp"
 #include "apps/keyfob/json_body.hpp"
 #include "apps/keyfob/json_view.hpp"
 #include "apps/keyfob/table.hpp"
@@ -31,6 +31,15 @@ struct ConnectOptions {
   std::string user;
   std::string return_to;
   std::vector<std::string> scopes;
+  std::string make;
+  std::string vin;
+  std::string flags;
+  std::string external_id;
+  std::string reauthenticate;
+  bool single_select = false;
+  bool force = false;
+  bool share_user = false;
+  bool confirm = false;
 };
 
 std::string path_of(const std::string& id) { return "/v1/grants/" + http::encode_component(id); }
@@ -140,6 +149,17 @@ Result<void> connect(Context& context, const ConnectOptions& o) {
   body.text("user", o.user);
   if (!o.return_to.empty()) body.text("return_to", o.return_to);
   if (!o.scopes.empty()) body.texts("scope", o.scopes);
+  const std::pair<const char*, const std::string*> texts[] = {{"make", &o.make},
+                                                              {"single_select_vin", &o.vin},
+                                                              {"flags", &o.flags},
+                                                              {"external_id", &o.external_id},
+                                                              {"reauthenticate", &o.reauthenticate}};
+  for (const auto& [name, value] : texts)
+    if (!value->empty()) body.text(name, *value);
+  if (o.single_select || !o.vin.empty()) body.boolean("single_select", true);
+  if (o.force) body.boolean("force", true);
+  if (o.share_user) body.boolean("share_user", true);
+  if (o.confirm) body.boolean("confirm", true);
   auto answer = context.call("POST", "/v1/connect?app=" + http::encode_component(o.app), body.json());
   if (!answer) return fail(answer.error());
   return context.show(*answer, [](const json::value& link) { return text_of(link, "url") + "\n"; });
@@ -178,6 +198,19 @@ void add_remove(CLI::App& group, Action& chosen) {
   remove.callback([id, yes, &chosen] { chosen = [id, yes](Context& c) { return grant_remove(c, *id, *yes); }; });
 }
 
+void add_connect_parameters(CLI::App& command, ConnectOptions& o) {
+  command.add_option("--make", o.make, "Skip the choice of brand")->type_name("MAKE");
+  command.add_flag("--single-select", o.single_select, "One vehicle only");
+  command.add_option("--single-select-vin", o.vin, "This vehicle only")->type_name("VIN");
+  command.add_option("--flags", o.flags, "The provider's own switches, as 'country:DE color:00819D'")->type_name("F");
+  command.add_option("--external-id", o.external_id, "An id of yours that comes back in webhooks")->type_name("ID");
+  command.add_option("--reauthenticate", o.reauthenticate, "Renew the connection of this vehicle; its tokens stay")
+      ->type_name("VEHICLE");
+  command.add_flag("--force", o.force, "Ask even who consented before");
+  command.add_flag("--share-user", o.share_user, "Tell the provider the user's id, too");
+  command.add_flag("--confirm", o.confirm, "Usable only after POST /v1/connect/confirm");
+}
+
 void add_connect(CLI::App& root, Action& chosen) {
   auto o = std::make_shared<ConnectOptions>();
   auto& command = add_command(root, "connect", "Make the link that asks a vehicle's owner for consent",
@@ -189,6 +222,7 @@ void add_connect(CLI::App& root, Action& chosen) {
   command.add_option("--scope", o->scopes, "Ask for this instead of the application's scopes; may be repeated")
       ->allow_extra_args(false)
       ->type_name("S");
+  add_connect_parameters(command, *o);
   command.callback([o, &chosen] { chosen = [o](Context& c) { return connect(c, *o); }; });
 }
 
@@ -207,6 +241,8 @@ void add_grant_commands(CLI::App& root, Action& chosen) {
             grant_revoke, chosen);
   add_remove(group, chosen);
   add_import_command(group, chosen);
+  add_export_command(group, chosen);
+  add_reconcile_commands(group, chosen);
   add_connect(root, chosen);
 }
 

@@ -14,7 +14,8 @@ class NoEvents final : public EventSink {
 
 /// Whether a request may use a refresh token: then what the spool and other attempts hold has to be known first.
 bool uses_the_provider(const http::Request& request) {
-  return request.method != "GET" && request.path().starts_with("/v1/grants/");
+  const auto path = request.path();
+  return path == "/v1/grants:export" || (request.method != "GET" && path.starts_with("/v1/grants/"));
 }
 
 class InProcessApi final : public ApiTransport {

@@ -233,7 +233,8 @@ Result<void> ComposedNode::make_engine(const config::Config& config, const oauth
                                   surroundings_.metrics,
                                   {&s, &s, &s, others},
                                   &s,
-                                  &clients_->post()};
+                                  &clients_->post(),
+                                  {&s, &s, &clients_->connections()}};
   auto make = [&]() -> Task<void> {
     engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, settings, state_.identity(),
                                                shared_profiles(profiles));

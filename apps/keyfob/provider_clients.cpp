@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/url.hpp"
+#include "idp/http_connection_list.hpp"
 #include "idp/http_provider_api.hpp"
 #include "idp/http_token_endpoint.hpp"
 
@@ -39,16 +40,19 @@ class Clients final : public ProviderClients {
       : client_(std::move(client)),
         endpoint_(profiles, client_, clock),
         api_(profiles, client_, clock),
+        connections_(profiles, client_, clock),
         post_(client_, clock) {}
 
   TokenEndpoint& endpoint() override { return endpoint_; }
   ProviderApi& api() override { return api_; }
+  ConnectionList& connections() override { return connections_; }
   HttpPost& post() override { return post_; }
 
  private:
   http::Client client_;
   idp::HttpTokenEndpoint endpoint_;
   idp::HttpProviderApi api_;
+  idp::HttpConnectionList connections_;
   ClientPost post_;
 };
 

@@ -7,6 +7,7 @@
 #include "config/config.hpp"
 #include "oauth/profiles.hpp"
 #include "ports/clock.hpp"
+#include "ports/connection_list.hpp"
 #include "ports/outbox.hpp"
 #include "ports/token_endpoint.hpp"
 
@@ -23,6 +24,7 @@ class ProviderClients {
   [[nodiscard]] virtual TokenEndpoint& endpoint() = 0;
   [[nodiscard]] virtual ProviderApi& api() = 0;
   [[nodiscard]] virtual HttpPost& post() = 0;
+  [[nodiscard]] virtual ConnectionList& connections() = 0;
 };
 
 }  // namespace keyfob::node

@@ -46,8 +46,10 @@ std::string with_parameter(std::string_view url, std::string_view name, std::str
 }  // namespace
 
 http::Response back_to_application(const engine::CallbackResult& result) {
-  const std::string target = result.grant ? with_parameter(result.return_to, "grant", result.grant->id.view())
-                                          : with_parameter(result.return_to, "error", result.error);
+  std::string target = result.grant ? with_parameter(result.return_to, "grant", result.grant->id.view())
+                                    : with_parameter(result.return_to, "error", result.error);
+  for (const auto& [name, value] : result.details) target = with_parameter(target, name, value);
+  if (result.grant && result.unconfirmed) target = with_parameter(target, "confirm", "required");
   http::Response response;
   response.status = 303;
   response.headers = {{"Location", target}, {"Cache-Control", "no-store"}, {"Referrer-Policy", "no-referrer"}};

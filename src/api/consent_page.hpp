@@ -8,7 +8,8 @@
 
 namespace keyfob::api {
 
-/// 303 to return_to with `grant=ID` or `error=WORD` added to its query.
+/// 303 to return_to with `grant=ID` or `error=WORD` and the vehicle's details added to its query, and
+/// `confirm=required` when the grant waits for POST /v1/connect/confirm.
 [[nodiscard]] http::Response back_to_application(const engine::CallbackResult& result);
 
 /// 200 when a grant was made, 403 when the owner or the provider refused.

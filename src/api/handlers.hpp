@@ -10,6 +10,11 @@ Task<Outcome> get_token(Services& services, Call call);
 
 Task<Outcome> post_grant(Services& services, Call call);
 Task<Outcome> import_grants(Services& services, Call call);
+Task<Outcome> probe_grants(Services& services, Call call);
+Task<Outcome> export_grants(Services& services, Call call);
+Task<Outcome> list_connections(Services& services, Call call);
+Task<Outcome> identify_grant(Services& services, Call call);
+Task<Outcome> reconcile_grant(Services& services, Call call);
 Task<Outcome> list_grants(Services& services, Call call);
 Task<Outcome> get_grant(Services& services, Call call);
 Task<Outcome> refresh_grant(Services& services, Call call);
@@ -17,6 +22,7 @@ Task<Outcome> revoke_grant(Services& services, Call call);
 Task<Outcome> remove_grant(Services& services, Call call);
 
 Task<Outcome> post_connect(Services& services, Call call);
+Task<Outcome> confirm_connect(Services& services, Call call);
 Task<Outcome> get_callback(Services& services, Call call);
 
 Task<Outcome> post_webhook(Services& services, Call call);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 
 #include "api/grant_codec.hpp"
 #include "api/handlers.hpp"
@@ -63,9 +64,42 @@ void count_results(const std::vector<Result<engine::ImportedGrant>>& results, co
       report.failed.push_back(failed_line(lines[i], problem_of(results[i].error())));
       continue;
     }
-    ++report.imported;
-    if (results[i]->replaced) ++report.replaced;
+    if (results[i]->unchanged) {
+      ++report.unchanged;
+    } else if (results[i]->kept) {
+      ++report.kept;
+    } else {
+      ++report.imported;
+      if (results[i]->replaced) ++report.replaced;
+    }
   }
+}
+
+Answer<engine::ImportRules> rules_of(const Call& call) {
+  const auto dry_run = call.query.flag("dry_run");
+  if (!dry_run) return refuse(dry_run.error());
+  const auto replace = call.query.flag("replace");
+  if (!replace) return refuse(replace.error());
+  return engine::ImportRules{.keep_existing = !*replace, .leave_same = true, .dry_run = *dry_run};
+}
+
+/// Whether the token opens what the line says; nothing is stored or rotated. Empty: it does.
+Task<std::optional<Problem>> probe(Services& services, AppId app, engine::NewGrant grant) {
+  AccessToken token = std::move(grant.pair.access);
+  const auto identity = co_await services.engine.reconciler().whose(std::move(app), std::move(token));
+  if (!identity && identity.error().code == ErrorCode::refused) {
+    co_return problem("provider_refused", "the provider does not accept its access token");
+  }
+  if (!identity) co_return problem_of(identity.error());
+  const bool known = !grant.provider_user.empty() && !identity->provider_user.empty();
+  if (known && identity->provider_user != grant.provider_user) {
+    co_return problem("conflict", "its access token is of another provider_user");
+  }
+  for (const VehicleId& vehicle : grant.vehicles) {
+    if (std::ranges::find(identity->vehicles, vehicle) == identity->vehicles.end())
+      co_return problem("conflict", "its access token does not open one of its vehicles");
+  }
+  co_return std::nullopt;
 }
 
 }  // namespace
@@ -73,21 +107,37 @@ void count_results(const std::vector<Result<engine::ImportedGrant>>& results, co
 Task<Outcome> import_grants(Services& services, Call call) {
   const auto app = app_of(services, call);
   if (!app) co_return std::unexpected(app.error());
-  const auto dry_run = call.query.flag("dry_run");
-  if (!dry_run) co_return refuse(dry_run.error());
+  const auto rules = rules_of(call);
+  if (!rules) co_return std::unexpected(rules.error());
   ImportReport report;
   auto batch = read_batch(call, report);
   if (!batch) co_return std::unexpected(batch.error());
-  if (*dry_run) {
-    report.imported = batch->grants.size();
-  } else if (!batch->grants.empty()) {
+  if (!batch->grants.empty()) {
     AppId id = (*app)->app().id;
-    const auto results = co_await services.engine.grants().import_many(std::move(id), std::move(batch->grants));
+    const auto results = co_await services.engine.grants().import_many(std::move(id), std::move(batch->grants), *rules);
     if (!results) co_return refuse(results.error());
     count_results(*results, batch->lines, report);
   }
-  call.note->count = *dry_run ? 0 : report.imported;
+  call.note->count = rules->dry_run ? 0 : report.imported;
   std::ranges::sort(report.failed, {}, &FailedLine::line);
+  co_return json_response(200, import_json(report));
+}
+
+Task<Outcome> probe_grants(Services& services, Call call) {
+  const auto app = app_of(services, call);
+  if (!app) co_return std::unexpected(app.error());
+  ImportReport report;
+  auto batch = read_batch(call, report);
+  if (!batch) co_return std::unexpected(batch.error());
+  for (std::size_t i = 0; i < batch->grants.size(); ++i) {
+    AppId id = (*app)->app().id;
+    auto wrong = co_await probe(services, std::move(id), std::move(batch->grants[i]));
+    if (wrong) {
+      report.failed.push_back(failed_line(batch->lines[i], *wrong));
+    } else {
+      ++report.unchanged;
+    }
+  }
   co_return json_response(200, import_json(report));
 }
 

@@ -135,8 +135,11 @@ std::string import_json(const ImportReport& report) {
     failed.emplace_back(json::object{
         {"line", line.line}, {"code", line.code}, {"detail", line.detail}, {"hint", text_or_null(line.hint)}});
   }
-  return json::serialize(
-      json::object{{"imported", report.imported}, {"replaced", report.replaced}, {"failed", std::move(failed)}});
+  return json::serialize(json::object{{"imported", report.imported},
+                                      {"replaced", report.replaced},
+                                      {"unchanged", report.unchanged},
+                                      {"kept", report.kept},
+                                      {"failed", std::move(failed)}});
 }
 
 namespace {

@@ -42,8 +42,10 @@ struct FailedLine {
   std::string hint{};
 };
 struct ImportReport {
-  std::size_t imported = 0;
-  std::size_t replaced = 0;
+  std::size_t imported = 0;   ///< stored
+  std::size_t replaced = 0;   ///< of them in place of an earlier pair
+  std::size_t unchanged = 0;  ///< the very pair was there
+  std::size_t kept = 0;       ///< what was there is newer
   std::vector<FailedLine> failed{};
 };
 [[nodiscard]] std::string import_json(const ImportReport& report);

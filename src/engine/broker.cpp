@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/grants.hpp"
 #include "vault/pair.hpp"
 
 namespace keyfob::engine {
@@ -30,6 +31,7 @@ TokenFailure Broker::failure(const Grant& grant, TokenProblem problem, std::stri
   failure.retry_after = retry_after;
   failure.ref = {grant.app, grant.id};
   failure.user = grant.user;
+  failure.provider_user = grant.provider_user;
   failure.vehicles = grant.vehicles;
   failure.detail = std::move(detail);
   return failure;
@@ -76,6 +78,7 @@ TokenFailure Broker::store_failure(const Error& error) const {
 
 /// Which of the grants that fit is meant; found is most specific first.
 Broker::Answer<GrantRecord> Broker::choose(std::vector<GrantRecord> found, bool by_vehicle) const {
+  std::erase_if(found, [](const GrantRecord& record) { return is_unconfirmed(record.grant.user); });
   if (found.empty()) return std::unexpected(TokenFailure{});
   const auto gone = [](const GrantRecord& record) {
     return record.grant.status == GrantStatus::revoked || record.grant.status == GrantStatus::revoking;

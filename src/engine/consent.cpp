@@ -30,8 +30,8 @@ std::string random_text(Random& random, std::size_t bytes) {
 }
 
 Result<void> check(const ConnectRequest& request, const Application& app) {
-  if (request.user.empty() || request.user.view().size() > limits::kUserId) {
-    return fail(ErrorCode::invalid_argument, "user: must be 1 to 256 characters");
+  if (request.user.empty() || request.user.view().size() > limits::kUserId || is_unconfirmed(request.user)) {
+    return fail(ErrorCode::invalid_argument, "user: must be 1 to 256 characters and not begin with 'unconfirmed:'");
   }
   if (app.redirect_uri.empty()) {
     return fail(ErrorCode::invalid_argument, "the application has no redirect_uri",
@@ -63,27 +63,41 @@ Task<Result<ConnectUrl>> Consent::start(ConnectRequest request) {
   stored.return_to = request.return_to;
   stored.redirect_uri = app->app().redirect_uri;
   stored.single_select = request.single_select || !request.single_select_vin.empty();
+  if (request.confirm) stored.user = unconfirmed_user(stored.state_hash, request.user);
   stored.expires_at = ports_.clock.wall() + state_ttl_;
   const KeyHold held = ports_.directory.hold_key(request.app);
   auto challenge = add_verifier(stored, *app);
   if (!challenge) co_return fail(challenge.error());
+  auto url = url_for(request, *app, stored, state, *challenge);
+  if (!url) co_return fail(url.error());
+  const Result<void> put = co_await ports_.states.put_consent(std::move(stored));
+  if (!put) co_return fail(put.error());
+  co_return ConnectUrl{std::move(*url), state, state_ttl_};
+}
+
+Result<std::string> Consent::url_for(const ConnectRequest& request, const ApplicationView& app,
+                                     const ConsentState& stored, const std::string& state,
+                                     const std::string& challenge) const {
+  const std::string shared = request.share_user ? request.user.str() : std::string();
+  if (!request.reauthenticate.empty()) {
+    return oauth::reauthenticate_url(*app.profile,
+                                     {app.app().client_id, request.reauthenticate, stored.redirect_uri, state, shared});
+  }
   oauth::ConsentUrlRequest parts;
-  parts.client_id = app->app().client_id;
+  parts.client_id = app.app().client_id;
   parts.redirect_uri = stored.redirect_uri;
   parts.state = state;
-  parts.scopes = request.scope.empty() ? app->app().scopes : request.scope;
-  parts.mode = app->app().mode;
-  parts.code_challenge = *challenge;
+  parts.scopes = request.scope.empty() ? app.app().scopes : request.scope;
+  parts.mode = app.app().mode;
+  parts.code_challenge = challenge;
   parts.make = request.make;
   parts.single_select = request.single_select;
   parts.single_select_vin = request.single_select_vin;
   parts.flags = request.flags;
   parts.force = request.force;
-  auto url = oauth::consent_url(*app->profile, parts);
-  if (!url) co_return fail(url.error());
-  const Result<void> put = co_await ports_.states.put_consent(std::move(stored));
-  if (!put) co_return fail(put.error());
-  co_return ConnectUrl{std::move(*url), state, state_ttl_};
+  parts.external_id = request.external_id;
+  parts.user = shared;
+  return oauth::consent_url(*app.profile, parts);
 }
 
 /// RFC 7636: the verifier is kept sealed with the state, its S256 challenge goes into the URL. Empty where the profile
@@ -109,9 +123,19 @@ Task<Result<CallbackResult>> Consent::finish(CallbackRequest request) {
   if (!state) co_return fail(state.error());
   CallbackResult result;
   result.app = state->app;
-  result.user = state->user;
+  result.user = awaited_user(state->user);
   result.return_to = state->return_to;
+  result.unconfirmed = is_unconfirmed(state->user);
+  const bool reauthenticated = request.error.empty() && request.code.empty() && !request.vehicle.empty();
+  if (reauthenticated) {
+    Result<Grant> grant = co_await reopen(std::move(*state), std::move(request.vehicle));
+    if (grant) result.grant = std::move(*grant);
+    if (!grant) result.error = "server_error";
+    if (!grant) result.detail = grant.error().what;
+    co_return result;
+  }
   if (!request.error.empty() || request.code.empty()) {
+    result.details = std::move(request.details);
     result.error = request.error.empty() ? "invalid_request" : request.error;
     result.detail = request.error_description;
     co_return result;
@@ -174,6 +198,7 @@ Task<Result<Grant>> Consent::store(std::shared_ptr<const ApplicationView> app, N
   first.provisional = true;
   Result<ImportedGrant> provisional = co_await ports_.grants.import_one(app->app().id, std::move(first));
   if (!provisional) co_return fail(provisional.error());
+  if (is_unconfirmed(grant.user)) co_return provisional->grant;
   Result<Grant> settled = co_await settle(app, provisional->grant, std::move(grant));
   if (!settled) co_return provisional->grant;  // usable by its user as it is; the background asks again
   co_return settled;
@@ -200,16 +225,8 @@ Task<Result<Grant>> Consent::identify(GrantRecord record) {
   const Sealer sealer(ports_.directory, ports_.random);
   auto pair = sealer.open(record);
   if (!pair) co_return fail(pair.error());
-  const WallTime now = ports_.clock.wall();
-  NewGrant grant;
-  grant.user = record.grant.user;
-  grant.pair = std::move(*pair);
-  grant.expires_in = std::max(Milliseconds(0), record.grant.access_expires_at - now);
-  grant.refresh_expires_in = std::max(Milliseconds(0), record.grant.refresh_expires_at - now);
-  grant.scope = record.grant.scope;
-  grant.merge_vehicles = true;
+  NewGrant grant = from_record(record.grant, std::move(*pair));
   grant.consented = true;
-  grant.single_select = is_provisional_single(record.grant);
   Result<Grant> settled = co_await settle(app, record.grant, std::move(grant));
   co_return settled;
 }

@@ -70,7 +70,10 @@ Task<std::size_t> DueQueue::claim(std::vector<DueShare> shares) {
 
 /// Nothing here waits for a provider: recovery is on the same loop.
 void DueQueue::start(GrantRecord record) {
-  if (record.grant.status == GrantStatus::revoking) return retry_revocation({record.grant.app, record.grant.id});
+  const bool waits = is_unconfirmed(record.grant.user);
+  if (record.grant.status == GrantStatus::revoking && !waits)
+    return retry_revocation({record.grant.app, record.grant.id});
+  if (waits) return end_unconfirmed(std::move(record));
   if (is_ending(record.grant, context_.clock.wall())) context_.announcer.expiring(record.grant);
   if (record.grant.attempt) return;  // recovery knows when it may be used again
   const bool usable = record.grant.access_expires_at > context_.clock.wall();
@@ -84,6 +87,24 @@ void DueQueue::ask_whose(GrantRecord record) {
     if (!settled) self->context_.metrics.count("identify_failures");
   };
   asio::co_spawn(context_.executor, std::move(ask), asio::detached);
+}
+
+/// A consent that the backend did not confirm in time.
+void DueQueue::end_unconfirmed(GrantRecord record) {
+  if (parts_.consent.may_wait(record.grant)) return;
+  auto end = [self = shared_from_this(), record = std::move(record)]() mutable -> Task<void> {
+    GrantRef ref{record.grant.app, record.grant.id};
+    std::optional<bool> local = false;
+    if (record.grant.status != GrantStatus::revoking)
+      local = co_await self->parts_.consent.ends_locally(std::move(record));
+    if (!local) co_return;
+    GrantRef copy = ref;
+    const auto state = co_await self->parts_.revoker.revoke(std::move(copy), *local);
+    if (!state || *state != RevokeState::done) co_return;
+    const auto dropped = co_await self->parts_.consent.drop(std::move(ref));
+    if (!dropped) self->context_.metrics.count("unconfirmed_kept");
+  };
+  asio::co_spawn(context_.executor, std::move(end), asio::detached);
 }
 
 void DueQueue::retry_revocation(GrantRef ref) {

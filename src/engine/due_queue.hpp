@@ -53,6 +53,7 @@ class DueQueue : public std::enable_shared_from_this<DueQueue> {
   [[nodiscard]] std::vector<View> applications() const;
   Task<std::size_t> claim(std::vector<DueShare> shares);
   void start(GrantRecord record);
+  void end_unconfirmed(GrantRecord record);
   void retry_revocation(GrantRef ref);
   void ask_whose(GrantRecord record);
   Task<void> look(View app);

@@ -79,14 +79,16 @@ struct Engine::Parts {
         directory({ports.applications, ports.callers, ports.data_keys, ports.master, ports.clock, ports.random,
                    ports.rotation, node.id, &ports.spool},
                   std::move(profiles)),
-        store({ports.reader, ports.refreshes, ports.late_pairs}, directory),
+        store({ports.reader, ports.refreshes, ports.late_pairs, ports.moving.owners}, directory),
         sealer(directory, ports.random),
         kept(fresh_key(ports.random)),
         cache(config.cache_entries, sealer, kept),
         announcer(std::make_shared<Announcer>(Announcer::Ports{ex, config.events_url.empty() ? nullptr : ports.outbox,
                                                                ports.clock, ports.random, directory})),
-        grants({store, ports.writer, ports.clock, ports.random, directory, cache, *announcer}, due_policy(config)),
-        consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants},
+        grants({store, ports.writer, ports.clock, ports.random, directory, cache, *announcer, store},
+               due_policy(config)),
+        consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants, store,
+                 store},
                 config.consent_ttl, config.timeout),
         refresher({ex, store, store, store, ports.health, ports.endpoint, ports.provider, ports.spool, ports.clock,
                    ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config),
@@ -98,6 +100,8 @@ struct Engine::Parts {
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
             background_policy(config))),
+        exporter(refresher),
+        reconciler({refresher, broker, revoker, credentials, ports.moving.associations, ports.moving.connections}),
         resealer(std::make_shared<Resealer>(
             Resealer::Ports{store, ports.rotation.reseal, ports.clock, ports.metrics, directory, sealer},
             config.reseal)),
@@ -121,6 +125,8 @@ struct Engine::Parts {
   AttentionNotes attention;
   Credentials credentials;
   std::shared_ptr<Background> background;
+  Exporter exporter;
+  Reconciler reconciler;
   std::shared_ptr<Resealer> resealer;
   OutboxStore* outbox;
   WebhookInbox webhooks;
@@ -180,6 +186,9 @@ Task<Result<std::vector<OutboxDepth>>> Engine::outbox() {
   auto depths = co_await parts_->outbox->outbox_depths();
   co_return depths;
 }
+
+Exporter& Engine::exporter() { return parts_->exporter; }
+Reconciler& Engine::reconciler() { return parts_->reconciler; }
 
 CredentialSource& Engine::credentials() { return parts_->credentials; }
 AttentionSink& Engine::attention() { return parts_->attention; }

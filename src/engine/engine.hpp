@@ -8,11 +8,15 @@
 #include "base/result.hpp"
 #include "engine/consent.hpp"
 #include "engine/directory.hpp"
+#include "engine/exporter.hpp"
 #include "engine/grants.hpp"
+#include "engine/reconciler.hpp"
 #include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
 #include "engine/webhook_inbox.hpp"
+#include "ports/associations.hpp"
 #include "ports/attention_sink.hpp"
+#include "ports/connection_list.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/outbox.hpp"
@@ -43,6 +47,13 @@ struct EngineConfig {
   Secret events_secret{};
 };
 
+/// For moving in and out; without them an import looks owners up one by one, and nothing is reconciled.
+struct MovingPorts {
+  OwnerLookup* owners = nullptr;
+  AssociationStore* associations = nullptr;
+  ConnectionList* connections = nullptr;
+};
+
 struct EnginePorts {
   GrantReader& reader;
   RefreshStore& refreshes;
@@ -66,6 +77,7 @@ struct EnginePorts {
   KeyRotationPorts rotation{};
   OutboxStore* outbox = nullptr;
   HttpPost* post = nullptr;  ///< null: what is in the outbox stays there
+  MovingPorts moving{};
 };
 
 struct EngineStatus {
@@ -103,6 +115,8 @@ class Engine final : public TokenSource {
   [[nodiscard]] WebhookInbox& webhooks();
   /// What waits to be delivered. Empty where the store has no outbox.
   [[nodiscard]] Task<Result<std::vector<OutboxDepth>>> outbox();
+  [[nodiscard]] Exporter& exporter();
+  [[nodiscard]] Reconciler& reconciler();
   /// Any thread.
   [[nodiscard]] CredentialSource& credentials();
   [[nodiscard]] AttentionSink& attention();

@@ -1,6 +1,7 @@
 #include "engine/grants.hpp"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "core/limits.hpp"
 #include "engine/announcer.hpp"
@@ -15,6 +16,9 @@ constexpr int kConflictRetries = 5;
 constexpr std::string_view kProvisional = "pending-";
 constexpr std::string_view kProvisionalSingle = "pending-single-";
 constexpr Milliseconds kIdentifyAfter = seconds(30);
+constexpr std::string_view kUnconfirmed = "unconfirmed:";
+constexpr std::size_t kStateName = 43;  // SHA-256 in base64url
+constexpr Milliseconds kConfirmWithin = minutes(15);
 
 bool printable(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
@@ -72,8 +76,23 @@ bool is_provisional(const Grant& grant) { return grant.provider_user.view().star
 
 bool is_provisional_single(const Grant& grant) { return grant.provider_user.view().starts_with(kProvisionalSingle); }
 
+UserId unconfirmed_user(ByteView state_hash, const UserId& user) {
+  return UserId(std::string(kUnconfirmed) + to_base64url(state_hash) + ":" + user.str());
+}
+
+bool is_unconfirmed(const UserId& user) { return user.view().starts_with(kUnconfirmed); }
+
+UserId awaited_user(const UserId& user) {
+  const std::size_t before = kUnconfirmed.size() + kStateName + 1;
+  if (!is_unconfirmed(user) || user.view().size() <= before) return user;
+  return UserId(user.view().substr(before));
+}
+
 Result<void> validate(const NewGrant& grant) {
-  if (auto good = check_text("user", grant.user.view(), limits::kUserId, true); !good) return good;
+  const bool waits = grant.provisional && is_unconfirmed(grant.user);
+  const UserId user = waits ? awaited_user(grant.user) : grant.user;
+  if (auto good = check_text("user", user.view(), limits::kUserId, true); !good) return good;
+  if (is_unconfirmed(user)) return fail(ErrorCode::invalid_argument, "user: no id begins with 'unconfirmed:'");
   if (auto good = check_text("provider_user", grant.provider_user.view(), limits::kProviderUserId, false); !good)
     return good;
   if (auto good = check_text("scope", grant.scope, limits::kScope, false); !good) return good;
@@ -145,7 +164,7 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
     grant.provider_user =
         ProviderUserId(std::string(incoming.single_select ? kProvisionalSingle : kProvisional) + random_id(10));
     grant.single_select = false;
-    grant.due_at = now + kIdentifyAfter;
+    grant.due_at = now + (is_unconfirmed(incoming.user) ? kConfirmWithin : kIdentifyAfter);
   }
   add_notices(request, incoming);
   return seal(std::move(request), incoming.pair);
@@ -201,66 +220,130 @@ Task<Result<ImportedGrant>> Grants::import_one(AppId app, NewGrant grant) {
   co_return std::move(results->front());
 }
 
-Task<Result<std::vector<Result<ImportedGrant>>>> Grants::import_many(AppId app, std::vector<NewGrant> grants) {
+Task<Result<std::vector<Result<ImportedGrant>>>> Grants::import_many(AppId app, std::vector<NewGrant> grants,
+                                                                     ImportRules rules) {
   if (grants.size() > 1000) co_return fail(ErrorCode::limit, "at most 1000 grants in one import call");
   const KeyHold held = ports_.directory.hold_key(app);
-  std::vector<Result<ImportedGrant>> results(grants.size(),
-                                             fail(ErrorCode::conflict, "the grant kept changing; try again"));
-  std::vector<std::size_t> left;
-  for (std::size_t i = 0; i < grants.size(); ++i) {
-    if (auto good = validate(grants[i]); !good) {
-      results[i] = fail(good.error());
+  const std::size_t count = grants.size();
+  Import work{.app = std::move(app),
+              .rules = rules,
+              .grants = std::move(grants),
+              .results = {count, fail(ErrorCode::conflict, "the grant kept changing; try again")}};
+  for (std::size_t i = 0; i < count; ++i) {
+    if (auto good = validate(work.grants[i]); !good) {
+      work.results[i] = fail(good.error());
     } else {
-      left.push_back(i);
+      work.left.push_back(i);
     }
   }
-  for (int round = 0; round < kConflictRetries && !left.empty(); ++round) {
-    const auto done = co_await import_round(app, grants, left, results);
+  for (int round = 0; round < kConflictRetries && !work.left.empty(); ++round) {
+    const auto done = co_await import_round(&work);
     if (!done) co_return fail(done.error());
   }
-  co_return results;
+  co_return std::move(work.results);
 }
 
-/// One look-up each, then one transaction for all; what conflicts stays in `left` for the next round.
-Task<Result<void>> Grants::import_round(const AppId& app, const std::vector<NewGrant>& grants,
-                                        std::vector<std::size_t>& left, std::vector<Result<ImportedGrant>>& results) {
-  std::vector<PutRequest> requests;
-  std::vector<std::size_t> sent;
-  std::vector<std::size_t> next;
-  std::unordered_map<std::string, int> owners;  // the same owner twice in one call: one after the other
-  for (const std::size_t i : left) {
-    if (owners[grants[i].user.str()]++ > 0) {
-      next.push_back(i);
+/// One look-up for all, then one transaction for all; what conflicts stays in `left` for the next round.
+Task<Result<void>> Grants::import_round(Import* work) {
+  Round round;
+  std::vector<std::size_t> chosen;
+  std::vector<UserId> users;
+  std::unordered_set<std::string_view> owners;  // the same owner twice in one call: one after the other
+  for (const std::size_t i : work->left) {
+    const bool first = owners.insert(work->grants[i].user.view()).second;
+    if (!first) {
+      round.next.push_back(i);
       continue;
     }
-    GrantSelector selector;
-    selector.user = grants[i].user;
-    Result<std::vector<GrantRecord>> found = co_await ports_.reader.find(app, std::move(selector));
-    if (!found) co_return fail(found.error());
-    auto request = prepare(app, grants[i], same_owner(*found, grants[i]));
-    if (!request) {
-      results[i] = fail(request.error());
-      continue;
-    }
-    requests.push_back(std::move(*request));
-    sent.push_back(i);
+    chosen.push_back(i);
+    users.push_back(work->grants[i].user);
   }
-  std::vector<PutRequest> copies = requests;
+  auto found = co_await ports_.owners.find_owners(work->app, std::move(users));
+  if (!found) co_return fail(found.error());
+  for (std::size_t k = 0; k < chosen.size(); ++k) settle_one(*work, round, chosen[k], (*found)[k]);
+  if (!round.requests.empty()) {
+    auto written = co_await write_round(work, std::move(round));
+    co_return written;
+  }
+  work->left = std::move(round.next);
+  co_return Result<void>();
+}
+
+/// An answer at once, or a request for the round.
+void Grants::settle_one(Import& work, Round& round, std::size_t i, const std::vector<GrantRecord>& found) {
+  const NewGrant& incoming = work.grants[i];
+  const GrantRecord* present = same_owner(found, incoming);
+  if (present != nullptr) {
+    if (auto answer = left_as_it_is(*present, incoming, work.rules)) {
+      work.results[i] = std::move(*answer);
+      return;
+    }
+  }
+  if (work.rules.dry_run) {
+    work.results[i] = ImportedGrant{.grant = {}, .replaced = present != nullptr};
+    return;
+  }
+  auto request = prepare(work.app, incoming, present);
+  if (!request) {
+    work.results[i] = fail(request.error());
+    return;
+  }
+  round.requests.push_back(std::move(*request));
+  round.sent.push_back(i);
+}
+
+/// Empty: the incoming pair is to be stored.
+std::optional<Result<ImportedGrant>> Grants::left_as_it_is(const GrantRecord& present, const NewGrant& incoming,
+                                                           ImportRules rules) const {
+  const Grant& grant = present.grant;
+  if (!rules.keep_existing && !rules.leave_same) return std::nullopt;
+  const bool has_pair = !present.sealed.refresh.empty();
+  const auto refresh = has_pair ? Sealer(ports_.directory, ports_.random).refresh_token(present)
+                                : Result<RefreshToken>(fail(ErrorCode::not_found, "no token"));
+  if (rules.leave_same && refresh && *refresh == incoming.pair.refresh) {
+    return ImportedGrant{.grant = grant, .unchanged = true};
+  }
+  if (!rules.keep_existing) return std::nullopt;
+  if (!has_pair || grant.rotated_at || grant.version.generation > Generation().next()) {
+    return ImportedGrant{.grant = grant, .kept = true};
+  }
+  if (!refresh) return fail(refresh.error());
+  return fail(ErrorCode::conflict, "this owner has another pair already, and it was not used yet",
+              "if this line is the right one, import it with --replace");
+}
+
+Task<Result<void>> Grants::write_round(Import* work, Round round) {
+  std::vector<PutRequest> copies = round.requests;
   Result<std::vector<Result<void>>> put = co_await ports_.writer.put(std::move(copies));
   if (!put) co_return fail(put.error());
-  for (std::size_t k = 0; k < sent.size(); ++k) {
+  for (std::size_t k = 0; k < round.sent.size(); ++k) {
     const Result<void>& one = (*put)[k];
     if (one) {
-      announce(requests[k]);
-      results[sent[k]] = ImportedGrant{requests[k].record.grant, requests[k].replaces.has_value()};
+      announce(round.requests[k]);
+      work->results[round.sent[k]] =
+          ImportedGrant{std::move(round.requests[k].record.grant), round.requests[k].replaces.has_value()};
     } else if (one.error().code == ErrorCode::conflict) {
-      next.push_back(sent[k]);
+      round.next.push_back(round.sent[k]);
     } else {
-      results[sent[k]] = fail(one.error());
+      work->results[round.sent[k]] = fail(one.error());
     }
   }
-  left = std::move(next);
+  work->left = std::move(round.next);
   co_return Result<void>();
+}
+
+Task<Result<Grant>> Grants::adopt(GrantRecord record, NewGrant grant) {
+  if (auto good = validate(grant); !good) co_return fail(good.error());
+  const KeyHold held = ports_.directory.hold_key(record.grant.app);
+  auto request = prepare(record.grant.app, grant, &record);
+  if (!request) co_return fail(request.error());
+  std::vector<PutRequest> one{*request};
+  Result<std::vector<Result<void>>> put = co_await ports_.writer.put(std::move(one));
+  if (!put) co_return fail(put.error());
+  if (!put->front()) co_return fail(put->front().error());
+  announce(*request);
+  ports_.cache.forget_subjects(record.grant.app, record.grant.user, record.grant.vehicles);
+  co_return std::move(request->record.grant);
 }
 
 Task<Result<Grant>> Grants::load(GrantRef ref) {

@@ -9,6 +9,7 @@
 #include "core/due_plan.hpp"
 #include "core/grant.hpp"
 #include "engine/directory.hpp"
+#include "ports/associations.hpp"
 #include "ports/grant_store.hpp"
 
 namespace keyfob::engine {
@@ -32,7 +33,19 @@ struct NewGrant {
 
 struct ImportedGrant {
   Grant grant;
-  bool replaced = false;  ///< an earlier pair of the same user (single-select: vehicle) was replaced under a new epoch
+  bool replaced = false;   ///< an earlier pair of the same user (single-select: vehicle) was replaced under a new epoch
+  bool unchanged = false;  ///< this very pair was there already: nothing was written
+  bool kept = false;  ///< what was there is newer than any import (ImportRules::keep_existing): nothing was written
+};
+
+/// What an import does about an owner whose grant is there already.
+struct ImportRules {
+  /// A pair that was rotated since, came by a newer consent or import, or was revoked is kept; another pair that nobody
+  /// has used yet is `conflict`. False: the incoming pair replaces it. Either way the very same pair is left alone when
+  /// `leave_same` is set, so that an interrupted import can be run again.
+  bool keep_existing = false;
+  bool leave_same = false;
+  bool dry_run = false;  ///< says what would happen, stores nothing
 };
 
 /// Engine executor only.
@@ -46,6 +59,7 @@ class Grants {
     Directory& directory;
     TokenCache& cache;
     Announcer& announcer;
+    OwnerLookup& owners;
   };
   /// `policy` says when an imported grant is due.
   Grants(Ports ports, DuePolicy policy);
@@ -54,15 +68,35 @@ class Grants {
   /// grant.
   Task<Result<ImportedGrant>> import_one(AppId app, NewGrant grant);
   /// Each element answers for itself; one store transaction per call. At most 1000.
-  Task<Result<std::vector<Result<ImportedGrant>>>> import_many(AppId app, std::vector<NewGrant> grants);
+  Task<Result<std::vector<Result<ImportedGrant>>>> import_many(AppId app, std::vector<NewGrant> grants,
+                                                               ImportRules rules = {});
+
+  /// `record` becomes `grant`'s under a new epoch, in one transaction. conflict: it has changed.
+  Task<Result<Grant>> adopt(GrantRecord record, NewGrant grant);
 
   Task<Result<Grant>> load(GrantRef ref);
   Task<Result<GrantPage>> list(GrantFilter filter);
   Task<Result<void>> remove(GrantRef ref);
 
  private:
-  Task<Result<void>> import_round(const AppId& app, const std::vector<NewGrant>& grants, std::vector<std::size_t>& left,
-                                  std::vector<Result<ImportedGrant>>& results);
+  /// One import call on its way.
+  struct Import {
+    AppId app;
+    ImportRules rules;
+    std::vector<NewGrant> grants;
+    std::vector<Result<ImportedGrant>> results;
+    std::vector<std::size_t> left{};  ///< which of them have no result yet
+  };
+  struct Round {
+    std::vector<PutRequest> requests{};
+    std::vector<std::size_t> sent{};
+    std::vector<std::size_t> next{};
+  };
+  Task<Result<void>> import_round(Import* work);
+  Task<Result<void>> write_round(Import* import, Round round);
+  void settle_one(Import& work, Round& round, std::size_t i, const std::vector<GrantRecord>& found);
+  [[nodiscard]] std::optional<Result<ImportedGrant>> left_as_it_is(const GrantRecord& present, const NewGrant& incoming,
+                                                                   ImportRules rules) const;
   Result<PutRequest> prepare(const AppId& app, const NewGrant& incoming, const GrantRecord* replaced);
   Result<PutRequest> seal(PutRequest request, const TokenPair& pair);
   void add_notices(PutRequest& request, const NewGrant& incoming) const;
@@ -78,6 +112,12 @@ class Grants {
 [[nodiscard]] bool is_provisional(const Grant& grant);
 /// ... and it came from a single-select consent.
 [[nodiscard]] bool is_provisional_single(const Grant& grant);
+
+/// Whom a pair is kept for until the backend has confirmed the consent of this state: nobody can be given its token.
+[[nodiscard]] UserId unconfirmed_user(ByteView state_hash, const UserId& user);
+[[nodiscard]] bool is_unconfirmed(const UserId& user);
+/// The user that is waiting for the confirmation; `user` itself when it is no such name.
+[[nodiscard]] UserId awaited_user(const UserId& user);
 
 /// Field checks of an import: sizes, characters, presence.
 [[nodiscard]] Result<void> validate(const NewGrant& grant);

@@ -31,6 +31,24 @@ Task<Result<std::vector<GrantRecord>>> KeyAwareStore::find(AppId app, GrantSelec
   co_return found;
 }
 
+Task<Result<std::vector<std::vector<GrantRecord>>>> KeyAwareStore::find_owners(AppId app, std::vector<UserId> users) {
+  using Found = std::vector<std::vector<GrantRecord>>;
+  if (ports_.owners != nullptr) {
+    Result<Found> found = co_await ports_.owners->find_owners(std::move(app), std::move(users));
+    if (found && !std::ranges::all_of(*found, [this](const auto& some) { return knows(some); })) co_await learn();
+    co_return found;
+  }
+  Found all;
+  for (UserId& user : users) {
+    GrantSelector selector;
+    selector.user = std::move(user);
+    auto found = co_await find(app, std::move(selector));
+    if (!found) co_return fail(found.error());
+    all.push_back(std::move(*found));
+  }
+  co_return all;
+}
+
 Task<Result<GrantPage>> KeyAwareStore::list(GrantFilter filter) {
   Result<GrantPage> page = co_await ports_.reader.list(std::move(filter));
   if (page && !knows(page->grants)) co_await learn();

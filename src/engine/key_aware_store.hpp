@@ -6,22 +6,25 @@
 #include <vector>
 
 #include "engine/directory.hpp"
+#include "ports/associations.hpp"
 #include "ports/grant_store.hpp"
 
 namespace keyfob::engine {
 
-class KeyAwareStore final : public GrantReader, public RefreshStore, public LatePairs {
+class KeyAwareStore final : public GrantReader, public RefreshStore, public LatePairs, public OwnerLookup {
  public:
   struct Ports {
     GrantReader& reader;
     RefreshStore& refreshes;
     LatePairs& late_pairs;
+    OwnerLookup* owners = nullptr;  ///< null: owners are looked up one by one
   };
   KeyAwareStore(Ports ports, Directory& directory) : ports_(ports), directory_(directory) {}
 
   Task<Result<GrantRecord>> load(GrantRef ref) override;
   Task<Result<std::vector<GrantRecord>>> find(AppId app, GrantSelector selector) override;
   Task<Result<GrantPage>> list(GrantFilter filter) override;
+  Task<Result<std::vector<std::vector<GrantRecord>>>> find_owners(AppId app, std::vector<UserId> users) override;
 
   Task<Result<BeginOutcome>> begin(BeginRequest request) override;
   Task<Result<CommitOutcome>> commit(CommitRequest request) override;

@@ -208,8 +208,33 @@ void GatewayConversation::credential_answered(http::Exchange& exchange, Credenti
   act(exchange, next);
 }
 
+/// The application's own token goes out; of the grant only its owner's id is wanted, and that is known although the
+/// owner's pair cannot be used now. Never for a grant that was revoked, or whose association does not verify.
+bool GatewayConversation::needs_no_token(const TokenFailure& failure) const {
+  const bool application = route_.rule->credential == CredentialKind::application;
+  if (!application || failure.provider_user.empty() || credential_ != 0) return false;
+  switch (failure.problem) {
+    case TokenProblem::needs_reauth:
+    case TokenProblem::refresh_refused:
+    case TokenProblem::provider_unavailable:
+    case TokenProblem::application_suspended: return true;
+    case TokenProblem::unknown_grant:
+    case TokenProblem::ambiguous_grant:
+    case TokenProblem::revoked:
+    case TokenProblem::record_damaged:
+    case TokenProblem::store_unavailable: return false;
+  }
+  return false;
+}
+
 void GatewayConversation::token_failed(http::Exchange& exchange, const TokenFailure& failure) {
   const bool visible = failure.user.empty() || caller_->may_see(failure.user.view());
+  if (needs_no_token(failure)) {
+    const SubjectNames names{failure.user.view(), failure.provider_user.view(), route_.vehicle};
+    has_grant_ = grant_.set(names, failure.ref.grant.view(), {});
+    if (!has_grant_) return problem(exchange, GatewayProblem::record_damaged);
+    return act(exchange, passage_.grant_found(fit_of(names)));
+  }
   const Passage::Act next = passage_.token_failed(failure.problem, visible);
   if (next != Passage::Act::answer) return act(exchange, next);
   if (passage_.problem() != problem_of(failure.problem)) return problem(exchange, passage_.problem());

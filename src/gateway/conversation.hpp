@@ -68,6 +68,7 @@ class GatewayConversation final : public http::Conversation {
   void find_credential(http::Exchange& exchange);
   void credential_answered(http::Exchange& exchange, CredentialAnswered answer);
   void token_failed(http::Exchange& exchange, const TokenFailure& failure);
+  [[nodiscard]] bool needs_no_token(const TokenFailure& failure) const;
   void wait_for_token(http::Exchange& exchange, std::string_view user);
   void wait_for_refresh(http::Exchange& exchange);
   void refresh_for_the_next();

@@ -38,6 +38,7 @@ struct TokenFailure {
   Milliseconds retry_after{};
   GrantRef ref{};
   UserId user{};
+  ProviderUserId provider_user{};  ///< of the grant that has no usable token just now; what needs none may go on
   std::vector<VehicleId> vehicles{};
   std::string detail{};  ///< redacted; for the operator and the caller
 };
