@@ -143,6 +143,48 @@ class Connecting(Base):
         self.assertIn("default-src 'none'", answer.headers["content-security-policy"])
 
 
+class Parameters(Base):
+    def test_every_parameter_of_connect_reaches_the_provider(self):
+        asked = {"scope": "read_vin control_security", "make": "TESLA", "single_select": True,
+                 "single_select_vin": "0SCTESLA012345678"[:17], "flags": "country:DE color:00819D", "force": True,
+                 "external_id": "ext-7", "share_user": True}
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.begin(**asked)["url"]).query)
+        want = {"response_type": "code", "client_id": CLIENT_ID, "scope": "read_vin control_security", "make": "TESLA",
+                "single_select": "true", "single_select_vin": "0SCTESLA012345678"[:17], "mode": "live",
+                "flags": "country:DE color:00819D", "approval_prompt": "force", "external_id": "ext-7", "user": "ann"}
+        self.assertEqual({k: query[k][0] for k in want}, want)
+        self.assertEqual(set(query) - set(want), {"state", "redirect_uri"})
+        made = self.world.cli_ok("connect", "--app", APP, "--user", "ann", "--make", "TESLA", "--flags", "country:DE",
+                                 "--external-id", "ext-7", "--single-select", "--force", "--share-user", json_out=True).json
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(made["url"]).query)
+        self.assertEqual((query["make"], query["user"], query["single_select"]), (["TESLA"], ["ann"], ["true"]))
+
+    def test_your_own_id_of_the_user_stays_at_home_unless_told(self):
+        self.assertNotIn("ann", self.begin()["url"])
+
+    def test_every_error_of_connect_comes_back_with_its_details(self):
+        there = "https://app.example.com/done?x=1"
+        for error in ("access_denied", "vehicle_incompatible", "invalid_subscription", "no_vehicles",
+                      "user_manually_returned_to_application", "oem_cancelled_login", "configuration_error", "server_error"):
+            with self.subTest(error):
+                state = self.begin(return_to=there)["state"]
+                details = {"vehicle_incompatible": {"vin": "0SCAUDI012FE3B132", "make": "AUDI", "model": "e-tron",
+                                                    "year": "2021"},
+                           "configuration_error": {"status_code": "400", "error_message": "no such scope"}}.get(error, {})
+                query = urllib.parse.urlencode({"error": error, "error_description": "words"} | details | {"state": state})
+                answer = self.call_back(query)
+                self.assertEqual(answer.status, 303, answer)
+                back = urllib.parse.parse_qs(urllib.parse.urlsplit(answer.headers["location"]).query)
+                self.assertEqual(back, {"x": ["1"], "error": [error]} | {k: [v] for k, v in details.items()})
+
+    def test_what_the_simulated_provider_says_of_a_vehicle_that_cannot_be_used(self):
+        query = self.decide(self.begin(return_to="https://app.example.com/done?x=1")["url"], auto="vehicle_incompatible")
+        back = urllib.parse.parse_qs(urllib.parse.urlsplit(self.call_back(query).headers["location"]).query)
+        said = urllib.parse.parse_qs(query)
+        self.assertEqual({k: back.get(k) for k in ("vin", "make", "model", "year")},
+                         {k: said.get(k) for k in ("vin", "make", "model", "year")})
+
+
 class Owners(Base):
     def grants(self, user):
         return self.world.api("GET", f"/v1/grants?user={user}").json["grants"]
@@ -183,6 +225,93 @@ class Owners(Base):
         self.assertEqual(one["vehicles"], [car])
         answer = self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 200)
         self.assertEqual(answer.headers["keyfob-grant"], one["id"])
+
+    def test_re_authentication_keeps_the_tokens_and_brings_the_grant_back(self):
+        self.connect("ann", "ann@example.com")
+        grant = self.grants("ann")[0]
+        car = grant["vehicles"][0]
+        token = self.token_of("user=ann")
+        self.sim.post("vehicle", id=car, error_type="CONNECTED_SERVICES_ACCOUNT", error_code="AUTHENTICATION_FAILED")
+        self.world.api("GET", f"/v2.0/vehicles/{car}/odometer")
+        harness.eventually(lambda: self.world.grant(grant["id"])["attention"], "the provider asks for the owner")
+        made = self.begin(reauthenticate=car, return_to="https://app.example.com/done?x=1")
+        self.assertIn("/oauth/reauthenticate?response_type=vehicle_id", made["url"])
+        answer = self.call_back(self.decide(made["url"]))
+        self.assertEqual(answer.headers["location"], f"https://app.example.com/done?x=1&grant={grant['id']}")
+        after = self.world.grant(grant["id"])
+        self.assertEqual((after["attention"], after["status"], after["epoch"]), (None, "active", grant["epoch"]))
+        self.assertEqual(self.token_of("user=ann"), token)
+        self.assertEqual(self.call_back(f"vehicle_id={car}&state={made['state']}").code, "unknown_state")
+        other = self.begin("bob", reauthenticate=car)
+        self.assertGreaterEqual(self.call_back(f"vehicle_id={car}&state={other['state']}").status, 400)
+
+
+class Confirmed(Base):
+    """A link that a stranger opened attaches nothing until the backend said whose browser came back."""
+
+    def come_back(self, **more):
+        made = self.begin(confirm=True, return_to="https://app.example.com/done?x=1", **more)
+        answer = self.call_back(self.decide(made["url"]))
+        self.assertEqual(answer.status, 303, answer)
+        self.assertIn("confirm=required", answer.headers["location"])
+        return made["state"]
+
+    def confirm(self, state, user="ann"):
+        return self.world.api("POST", "/v1/connect/confirm", {"state": state, "user": user})
+
+    def test_nothing_is_usable_before_and_everything_after(self):
+        state = self.come_back()
+        car = self.owner["vehicles"][0]["id"]
+        self.world.restart()
+        self.assert_answer(self.world.api("GET", "/v1/token?user=ann"), 404, "unknown_grant")
+        self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 404, "unknown_grant")
+        waiting = self.world.api("GET", "/v1/grants").json["grants"]
+        self.assertTrue(waiting[0]["user"].startswith("unconfirmed:"))
+        hidden = urllib.parse.quote(waiting[0]["user"])
+        self.assert_answer(self.world.api("GET", f"/v1/token?user={hidden}"), 404, "unknown_grant")
+        done = self.assert_answer(self.confirm(state), 200).json
+        self.assertEqual((done["user"], done["provider_user"], len(done["vehicles"])), ("ann", self.owner["id"], 2))
+        self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 200)
+        self.assertEqual([g["user"] for g in self.world.api("GET", "/v1/grants").json["grants"]], ["ann"])
+        self.assert_answer(self.confirm(state), 400, "unknown_state")
+
+    def test_only_this_state_and_this_user(self):
+        state = self.come_back()
+        for wrong in ({"state": "invented", "user": "ann"}, {"state": state, "user": "bob"}):
+            self.assert_answer(self.world.api("POST", "/v1/connect/confirm", wrong), 400, "unknown_state")
+        self.assert_answer(self.world.api("POST", "/v1/connect/confirm", {"state": state}), 400, "bad_request")
+        never = self.begin(confirm=True)["state"]  # the browser did not come back yet
+        self.assert_answer(self.confirm(never), 400, "unknown_state")
+        self.assert_answer(self.confirm(state), 200)
+
+    def test_nobody_may_take_such_a_name_by_import(self):
+        pair = self.sim.issue(client_id=CLIENT_ID)
+        body = {"user": "unconfirmed:x", "vehicles": [], "access_token": pair["access_token"],
+                "refresh_token": pair["refresh_token"], "expires_in": 60}
+        self.assert_answer(self.world.api("POST", "/v1/grants", body), 400, "bad_request")
+        self.assert_answer(self.world.api("POST", "/v1/connect", {"user": "unconfirmed:x"}), 400, "bad_request")
+
+    def test_a_pair_that_nobody_confirmed_in_time_ends_at_the_provider_and_here(self):
+        state = self.come_back()
+        token = self.sim.get("grants")["grants"]
+        self.assertTrue(token)
+        self.world.daemon.stop()
+        self.world.sql("UPDATE grants SET created_at = created_at - 1000000, due_at = due_at - 1000000")
+        self.world.serve()
+        harness.eventually(lambda: not self.world.api("GET", "/v1/grants").json["grants"], "it is dropped")
+        self.assert_answer(self.confirm(state), 400, "unknown_state")
+        self.assertEqual(self.sim.stats()["connections"], 0)
+
+    def test_a_stranger_s_rightful_grant_survives_the_link_that_was_sent_to_him(self):
+        self.call_back(self.decide(self.begin("stranger")["url"]))
+        self.come_back(user="attacker")
+        self.world.daemon.stop()
+        self.world.sql("UPDATE grants SET created_at = created_at - 1000000, due_at = due_at - 1000000 "
+                       "WHERE user_id LIKE 'unconfirmed:%'")
+        self.world.serve()
+        harness.eventually(lambda: len(self.world.api("GET", "/v1/grants").json["grants"]) == 1, "it is dropped")
+        car = self.owner["vehicles"][0]["id"]
+        self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 200)
 
 
 class PublicSide(harness.Case):

@@ -100,13 +100,6 @@ class CommandLine(harness.Case):
             self.assertEqual(done.code, 0, f"{command}: {done}")
             self.assertIn(f"keyfob {command}", done.out)
 
-    def test_what_is_called_not_built_is_not_there(self):
-        last = (REFERENCE / "cli.md").read_text().strip().splitlines()[-1]
-        for command in re.findall(r"`([^`]+)`", last):
-            words = command.split() if " " in command else [command]
-            for attempt in (words, ["grant", *words]):
-                self.assertEqual(self.world.cli(*attempt).code, 2, command)
-
 
 class Codes(harness.Case):
     start = False
