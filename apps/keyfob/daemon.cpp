@@ -192,7 +192,7 @@ void Daemon::note_certificate() {
   const auto ends = http::certificate_ends(request_.config.server.tls->certificate);
   if (!ends) return;
   const double when = static_cast<double>(to_unix_ms(*ends)) / 1000.0;
-  observers_->metrics().gauge("tls_certificate_expiry_timestamp_seconds", when);
+  observers_->metrics().gauge("tls_certificate_expiry_timestamp_seconds", when, {});
 }
 
 /// What others count is taken when it is asked for.
@@ -203,8 +203,8 @@ std::string Daemon::metrics_text() {
     const std::scoped_lock lock(counted_mutex_);
     const std::uint64_t before = std::exchange(counted_connections_, std::max(counted_connections_, now.accepted));
     metrics.count("connections_accepted", {}, static_cast<double>(counted_connections_ - before));
-    metrics.gauge("connections", static_cast<double>(now.connections));
-    metrics.gauge("upstream_connections", static_cast<double>(now.upstream_connections));
+    metrics.gauge("connections", static_cast<double>(now.connections), {});
+    metrics.gauge("upstream_connections", static_cast<double>(now.upstream_connections), {});
   }
   return metrics.text();
 }

@@ -1,7 +1,25 @@
 #include "config/toml_tree.hpp"
 
 #include <fmt/format.h>
-#define TOML_EXCEPTIONS 0
+
+#include <stdexcept>
+
+namespace keyfob::config {
+namespace {
+
+/// toml++ ends the program where it finds itself in a state that it does not expect, and some malformed files bring it
+/// there.
+struct Unexpected : std::logic_error {
+  using std::logic_error::logic_error;
+};
+
+[[noreturn]] void unexpected(const char* state) { throw Unexpected(state); }
+
+}  // namespace
+}  // namespace keyfob::config
+
+#define TOML_EXCEPTIONS 1
+#define TOML_ASSERT(state) (static_cast<bool>(state) ? void() : keyfob::config::unexpected(#state))
 #include <toml++/toml.h>
 
 namespace keyfob::config {
@@ -35,14 +53,15 @@ TomlNode convert(const toml::node& node, std::uint32_t line) {
 }  // namespace
 
 Result<TomlNode> parse_toml(std::string_view text, std::string_view file) {
-  const toml::parse_result parsed = toml::parse(text, file);
-  if (!parsed) {
-    const toml::parse_error& error = parsed.error();
+  constexpr std::string_view kHint = "the file must be TOML: key = \"text in quotes\", key = 1, [section]";
+  try {
+    return convert(toml::parse(text, file), 1);
+  } catch (const toml::parse_error& error) {
     return fail(ErrorCode::invalid_argument,
-                fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()),
-                "the file must be TOML: key = \"text in quotes\", key = 1, [section]");
+                fmt::format("{}:{}: {}", file, error.source().begin.line, error.description()), std::string(kHint));
+  } catch (const Unexpected&) {
+    return fail(ErrorCode::invalid_argument, fmt::format("{}: this is not TOML", file), std::string(kHint));
   }
-  return convert(parsed.table(), 1);
 }
 
 }  // namespace keyfob::config

@@ -226,7 +226,6 @@ Task<Result<Grant>> Consent::identify(GrantRecord record) {
   auto pair = sealer.open(record);
   if (!pair) co_return fail(pair.error());
   NewGrant grant = from_record(record.grant, std::move(*pair));
-  grant.consented = true;
   Result<Grant> settled = co_await settle(app, record.grant, std::move(grant));
   co_return settled;
 }

@@ -16,6 +16,7 @@ NewGrant Consent::from_record(const Grant& stored, TokenPair pair) const {
   grant.refresh_expires_in = std::max(Milliseconds(0), stored.refresh_expires_at - now);
   grant.scope = stored.scope;
   grant.merge_vehicles = true;
+  grant.consented = true;
   grant.single_select = is_provisional_single(stored);
   return grant;
 }
