@@ -330,7 +330,7 @@ TEST_F(GrantsApi, an_import_of_many_keeps_the_good_lines_and_reports_the_bad_one
   world_.import("cyd", "car-3");
   const std::string lines = grant_body("ada", "car-1") + "\n\nnonsense\r\n" + grant_body("cyd", "car-3") + "\r\n" +
                             R"({"user":"dan"})" + "\n" + grant_body("bob", "car-2");
-  const http::Response response = world_.post("/v1/grants:import", lines);
+  const http::Response response = world_.post("/v1/grants:import?replace=true", lines);
   ASSERT_THAT(response, has_status(200));
   const auto report = json_of(response);
   EXPECT_EQ(report.at("imported").as_int64(), 3);
@@ -341,6 +341,19 @@ TEST_F(GrantsApi, an_import_of_many_keeps_the_good_lines_and_reports_the_bad_one
   EXPECT_EQ(failed[1].at("line").as_int64(), 5);
   EXPECT_THAT(std::string(failed[1].at("detail").as_string()), HasSubstr("access_token"));
   EXPECT_THAT(world_.get("/v1/token?user=bob"), has_status(200));
+}
+
+/// Nobody can tell which of two unused pairs is the newer one: the one that is here stays until somebody says
+/// otherwise.
+TEST_F(GrantsApi, an_import_of_many_leaves_a_grant_that_holds_another_pair_as_it_is) {
+  world_.import("cyd", "car-3");
+  const auto report =
+      json_of(world_.post("/v1/grants:import", grant_body("cyd", "car-3") + "\n" + grant_body("ada", "car-1")));
+  EXPECT_EQ(report.at("imported").as_int64(), 1);
+  EXPECT_EQ(report.at("replaced").as_int64(), 0);
+  const auto& failed = report.at("failed").as_array();
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_EQ(failed[0].at("line").as_int64(), 1);
 }
 
 TEST_F(GrantsApi, a_dry_run_of_an_import_stores_nothing) {
