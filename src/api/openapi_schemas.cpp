@@ -73,9 +73,9 @@ constexpr std::string_view kSchemas = R"json({
       "refresh_expires_in": {"type": "integer"}, "scope": {"$ref": "#/components/schemas/Scope"},
       "provider_user": {"type": "string"}, "single_select": {"type": "boolean"}}},
   "ImportReport": {
-    "type": "object", "required": ["imported", "replaced", "failed"], "additionalProperties": false,
+    "type": "object", "required": ["imported", "replaced", "unchanged", "kept", "failed"], "additionalProperties": false,
     "properties": {
-      "imported": {"type": "integer"}, "replaced": {"type": "integer"},
+      "imported": {"type": "integer"}, "replaced": {"type": "integer"}, "unchanged": {"type": "integer"}, "kept": {"type": "integer"},
       "failed": {"type": "array", "items": {
         "type": "object", "required": ["line", "code", "detail", "hint"], "additionalProperties": false,
         "properties": {"line": {"type": "integer"}, "code": {"type": "string"}, "detail": {"type": "string"}, "hint": {"type": ["string", "null"]}}}}}},
@@ -88,7 +88,28 @@ constexpr std::string_view kSchemas = R"json({
     "properties": {
       "user": {"type": "string"}, "return_to": {"type": "string"}, "scope": {"$ref": "#/components/schemas/Scope"},
       "make": {"type": "string"}, "single_select": {"type": "boolean"}, "single_select_vin": {"type": "string"},
-      "flags": {"type": "string"}, "force": {"type": "boolean"}}},
+      "flags": {"type": "string"}, "force": {"type": "boolean"}, "external_id": {"type": "string"},
+      "share_user": {"type": "boolean"}, "reauthenticate": {"type": "string"}, "confirm": {"type": "boolean"}}},
+  "Confirmation": {
+    "type": "object", "required": ["state", "user"], "additionalProperties": false,
+    "properties": {"state": {"type": "string"}, "user": {"type": "string"}}},
+  "ExportedGrants": {
+    "type": "object", "required": ["grants", "without_tokens", "damaged", "unsettled", "next_cursor"],
+    "properties": {
+      "grants": {"type": "array", "items": {"$ref": "#/components/schemas/NewGrant"}}, "without_tokens": {"type": "integer"},
+      "damaged": {"type": "integer"}, "unsettled": {"type": "integer"}, "next_cursor": {"type": ["string", "null"]}}},
+  "Reconciled": {
+    "type": "object", "required": ["result", "missing", "grant"], "additionalProperties": false,
+    "properties": {
+      "result": {"type": "string"}, "missing": {"$ref": "#/components/schemas/Texts"},
+      "grant": {"$ref": "#/components/schemas/Grant"}}},
+  "Connections": {
+    "type": "object", "required": ["connections", "next_cursor"], "additionalProperties": false,
+    "properties": {
+      "connections": {"type": "array", "items": {
+        "type": "object", "required": ["provider_user", "vehicle"], "additionalProperties": false,
+        "properties": {"provider_user": {"type": "string"}, "vehicle": {"type": "string"}}}},
+      "next_cursor": {"type": ["string", "null"]}}},
   "ConnectUrl": {
     "type": "object", "required": ["url", "state", "expires_in"], "additionalProperties": false,
     "properties": {"url": {"type": "string"}, "state": {"type": "string"}, "expires_in": {"type": "integer"}}},
@@ -222,13 +243,19 @@ constexpr std::array kShapes = {
     Shape{"GET /v1/token", "", 200, "Token"},
     Shape{"POST /v1/grants", "NewGrant", 201, "Grant"},
     Shape{"POST /v1/grants:import", "", 200, "ImportReport"},
+    Shape{"POST /v1/grants:probe", "", 200, "ImportReport"},
+    Shape{"GET /v1/grants:export", "", 200, "ExportedGrants"},
     Shape{"GET /v1/grants", "", 200, "Grants"},
     Shape{"GET /v1/grants/{id}", "", 200, "Grant"},
     Shape{"GET /v1/grants/{id}/outlook", "", 200, "Outlook"},
     Shape{"POST /v1/grants/{id}/refresh", "", 200, "Grant"},
     Shape{"DELETE /v1/grants/{id}", "", 202, "Revoking"},
     Shape{"DELETE /v1/grants/{id}/record", "", 204, ""},
+    Shape{"POST /v1/grants/{id}/identify", "", 200, "Grant"},
+    Shape{"POST /v1/grants/{id}/reconcile", "", 200, "Reconciled"},
+    Shape{"GET /v1/connections", "", 200, "Connections"},
     Shape{"POST /v1/connect", "ConnectRequest", 201, "ConnectUrl"},
+    Shape{"POST /v1/connect/confirm", "Confirmation", 200, "Grant"},
     Shape{"GET /v1/apps", "", 200, "Apps"},
     Shape{"POST /v1/apps", "NewApp", 201, "App"},
     Shape{"GET /v1/apps/{name}", "", 200, "App"},

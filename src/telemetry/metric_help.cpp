@@ -80,6 +80,8 @@ constexpr std::array kHelp = {
     MetricHelp{"keyfob_store_duration_seconds", "access", "From a call of the store to its answer, waiting included"},
     MetricHelp{"keyfob_store_errors_total", "access", "Calls that the store could not carry out", "read write"},
     MetricHelp{"keyfob_tls_certificate_expiry_timestamp_seconds", "kind", "When the listener's certificate ends"},
+    MetricHelp{"keyfob_unconfirmed_kept_total", "kind",
+               "Unconfirmed consents that were ended but could not be dropped yet"},
     MetricHelp{"keyfob_upstream_connections", "kind", "Connections of the gateway to providers, in use or kept"},
     MetricHelp{"keyfob_webhooks_total", "outcome", "Webhooks taken from the provider: taken, or repeated ones"},
 };

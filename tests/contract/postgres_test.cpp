@@ -280,12 +280,13 @@ TEST_F(PostgresTest, notices_come_at_once_and_only_for_what_others_did) {
   store->on_change({});
 }
 
-TEST_F(PostgresTest, every_table_leads_with_the_application_but_the_audit_trail) {
+TEST_F(PostgresTest, every_table_leads_with_the_application_but_the_audit_trail_and_the_outbox) {
   open();
-  EXPECT_EQ(schema.sql("SELECT string_agg(c.table_name, ' ') FROM information_schema.columns c WHERE c.table_schema = "
+  EXPECT_EQ(schema.sql("SELECT string_agg(c.table_name, ' ' ORDER BY c.table_name) FROM information_schema.columns c "
+                       "WHERE c.table_schema = "
                        "current_schema() AND c.ordinal_position = 1 AND c.column_name <> 'app_id' AND c.table_name NOT "
                        "IN ('clock', 'keyfob_schema')"),
-            "audit");
+            "audit outbox");
   EXPECT_EQ(schema.sql("SELECT string_agg(column_name, ' ' ORDER BY ordinal_position) FROM information_schema.columns "
                        "WHERE table_schema = current_schema() AND table_name = 'grants' AND data_type = 'bytea'"),
             "access_sealed refresh_sealed association_mac");

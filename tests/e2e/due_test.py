@@ -87,9 +87,9 @@ class Alarm(Due):
         eventually(lambda: (self.metric("keyfob_keep_alive_lag_seconds") or 0) > 1, "the lag is seen", 25)
         eventually(lambda: self.metric('keyfob_application_circuit_open{app="fleet"}') == 1, "the circuit opens", 25)
         self.sim.clear_faults()
-        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") == 0, "all are renewed", 40)
+        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") == 0, "all are renewed", 90)
         self.assertEqual(self.metric('keyfob_application_circuit_open{app="fleet"}'), 0)
-        self.assertEqual(self.metric("keyfob_rotation_lost_total"), None)
+        self.assertEqual(self.metric("keyfob_rotation_lost_total"), 0)
 
 
 if __name__ == "__main__":

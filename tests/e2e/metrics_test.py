@@ -68,7 +68,7 @@ class Metrics(harness.Case):
         self.token_of("user=ann-the-owner")
         vehicle = f"/v2.0/vehicles/{pair['vehicle']}"
         self.assertEqual(self.world.api("GET", vehicle).status, 200)
-        self.assertEqual(self.world.api("GET", "/v2.0/nothing/at/all").status, 404)
+        self.assertEqual(self.world.api("GET", "/nothing/at/all").status, 404)
         self.assertEqual(self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh").status, 200)
         self.assertEqual(self.world.anonymous("GET", vehicle).status, 401)
         return pair
@@ -118,6 +118,8 @@ class Metrics(harness.Case):
     def test_rules_and_dashboard_ask_for_what_is_there(self):
         self.work()
         harness.eventually(lambda: self.value("keyfob_cache_entries") > 0, "the next look counts what is in memory")
+        seen = lambda: any(name == "keyfob_application_suspended" for name, _ in self.samples())  # noqa: E731
+        harness.eventually(seen, "the queue of each application is reported every few seconds", 30)
         there = self.samples()
         names = {name for name, _ in there} | {"keyfob_tls_certificate_expiry_timestamp_seconds"}
         expressions = rule_expressions() + dashboard_expressions()
