@@ -239,7 +239,7 @@ void Engine::refused_again(GrantRef ref, GrantVersion version, std::string vehic
     asio::post(parts_->executor, [parts = parts_.get(), ref = std::move(ref), version, vehicle = std::move(vehicle)] {
       parts->broker.refused_again(ref, version, vehicle);
     });
-  } catch (const std::bad_alloc&) {
+  } catch (...) {
     return;
   }
 }
