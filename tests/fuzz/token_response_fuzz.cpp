@@ -64,7 +64,13 @@ void judge(const ProviderProfile& profile, const TokenRequest& request, const oa
   if (answer.retry_after) CHECK(*answer.retry_after >= Milliseconds(0) && *answer.retry_after <= hours(1));
   for (const std::string& text : {answer.error, answer.detail}) {
     expect_short_and_plain(text);
-    for (const std::string_view secret : {kRefresh, kCode, kVerifier, kSecret}) expect_hidden(text, secret);
+    // What a request did not hold, nobody can recognise in its answer.
+    expect_hidden(text, kSecret);
+    if (std::holds_alternative<RefreshGrant>(request.grant)) expect_hidden(text, kRefresh);
+    if (std::holds_alternative<CodeGrant>(request.grant)) {
+      expect_hidden(text, kCode);
+      expect_hidden(text, kVerifier);
+    }
     if (answer.access) expect_hidden(text, reveal_secret(*answer.access));
     if (answer.refresh) expect_hidden(text, reveal_secret(*answer.refresh));
   }
