@@ -260,6 +260,7 @@ TEST_P(ConfigRefuses, NamingLineKeyAndWhatToDo) {
 constexpr Refused kRefusals[] = {
     {"a = = 1", "keyfob.toml:1: ", "must be TOML"},
     {"[\nerver]\nli = [\"0.20\"]\n0.0.0:7420\"]", "keyfob.toml", "must be TOML"},  // toml++ gave up on this one
+    {"[server]\n\u00e4 = 1", "keyfob.toml:2: ", "must be TOML"},                   // a letter where a space could stand
     {"[server]\n\nmax_bdoy = \"1MiB\"", "keyfob.toml:3: unknown key server.max_bdoy", "did you mean server.max_body?"},
     {"[refersh]\nahead = \"5m\"", "keyfob.toml:1: unknown key refersh", "did you mean refresh?"},
     {"listen = [\"127.0.0.1:1\"]", "keyfob.toml:1: unknown key listen", "known here: server, node"},

@@ -72,18 +72,26 @@ std::string toml_escaped(std::string_view text) {
   return out;
 }
 
+/// One line and nothing that steers a terminal, although keys and values of the file are quoted.
+std::unexpected<Error> refusal(std::string what, std::string hint) {
+  for (std::string* text : {&what, &hint}) {
+    std::ranges::replace_if(*text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  }
+  return fail(ErrorCode::invalid_argument, std::move(what), std::move(hint));
+}
+
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, std::string_view file, const std::filesystem::path& base_dir,
                             std::span<const BuiltInProvider> built_in) {
   const Result<TomlNode> tree = parse_toml(text, file);
-  if (!tree) return fail(tree.error());
+  if (!tree) return refusal(tree.error().what, tree.error().hint);
   Config config;
   Problems problems;
   read_root(Section(tree->as<TomlTable>(), "", 1, problems), {base_dir, built_in, problems}, config);
   if (problems.empty()) return config;
   const Problem& first = *std::ranges::min_element(problems, {}, &Problem::line);
-  return fail(ErrorCode::invalid_argument, fmt::format("{}:{}: {}", file, first.line, first.what), first.hint);
+  return refusal(fmt::format("{}:{}: {}", file, first.line, first.what), first.hint);
 }
 
 Result<Config> load_config(const std::filesystem::path& path, std::span<const BuiltInProvider> built_in) {

@@ -209,7 +209,8 @@ TEST_F(KeyRotationTest, RewrappingChangesTheMasterKeyOfEveryDataKeyAndOpensEvery
   world.app = first;
   testing::FakeMasterKey next("master-2");
   EXPECT_EQ(world.run(world.engine->directory().rewrap(next)).value(), world.run(world.store.data_keys())->size());
-  for (const auto& key : world.run(world.store.data_keys()).value()) EXPECT_EQ(key.master, "master-2");
+  const auto keys = world.run(world.store.data_keys());
+  for (const auto& key : keys.value()) EXPECT_EQ(key.master, "master-2");
   EXPECT_TRUE(opens(grant));
   EXPECT_THROW(world.restart(), std::runtime_error) << "the old master key alone opens nothing any more";
   world.other_masters = {&next};
