@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::size_t kBatch = 16;
 constexpr Milliseconds kTimeout = seconds(10);
-constexpr Milliseconds kHold = seconds(60);  // longer than a batch takes, with its settling
+constexpr Milliseconds kHold = seconds(20);  // longer than a batch takes, with its settling; what a crash costs
 constexpr Milliseconds kLook = seconds(1);
 constexpr Milliseconds kBetweenTries = Milliseconds(500);
-constexpr int kSettleTries = 20;
+constexpr int kSettleTries = 10;
 constexpr Backoff kRetry{seconds(2), minutes(5), Milliseconds(200)};
 constexpr Backoff kSilence{seconds(1), seconds(30), Milliseconds(200)};
 

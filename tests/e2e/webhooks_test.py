@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import threading
 
 import harness
 from harness import APP, CLIENT_ID, MANAGEMENT_TOKEN, eventually, exchange
@@ -36,7 +37,8 @@ class Hooked(harness.Case):
         return self.world.anonymous("POST", path or self.path, body.encode(), headers)
 
     def passed_on(self, count=1):
-        eventually(lambda: len(self.receiver.deliveries) >= count, f"{count} are passed on", 60)
+        """Whoever died while it was sending has the row for 20 s; then come the tries, at growing distances."""
+        eventually(lambda: len(self.receiver.deliveries) >= count, f"{count} are passed on", 150)
         return self.receiver.deliveries
 
     def event(self, event_id="e-1", **data):
@@ -117,6 +119,18 @@ class Taking(Hooked):
         self.world.serve()
         self.receiver = Receiver(port)
         self.assertEqual(self.passed_on()[0].json["eventId"], "late")
+
+    def test_what_a_daemon_died_sending_comes_again(self):
+        reached, over = threading.Event(), threading.Event()
+        self.addCleanup(over.set)
+        self.receiver.refuse = lambda delivery: reached.set() or over.wait(120) or True
+        self.assert_answer(self.post(self.event("cut off"), key=MANAGEMENT_TOKEN), 200)
+        self.assertTrue(reached.wait(60), "it is being sent")
+        self.world.daemon.kill()
+        self.receiver.refuse = lambda delivery: False
+        over.set()
+        self.world.serve()
+        self.assertEqual(self.passed_on()[0].json["eventId"], "cut off")
 
     def test_without_a_url_it_is_taken_and_goes_nowhere(self):
         self.world.cli_ok("app", "set", APP, "--webhook-url", "none")
