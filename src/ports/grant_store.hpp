@@ -165,7 +165,7 @@ struct DueShare {
 struct DueOutlook {
   std::size_t due = 0;                    ///< grants with due_at <= now, counted up to the limit asked for
   std::optional<WallTime> oldest_due{};   ///< the earliest due_at of a grant that is not revoked, due or not
-  std::optional<WallTime> renew_first{};  ///< the earliest renew_by of a grant that is `active` or `suspect`
+  std::optional<WallTime> renew_first{};  ///< the earliest renew_by that has passed, of an `active` or `suspect` one
 };
 
 /// Background work.

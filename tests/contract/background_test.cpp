@@ -112,7 +112,7 @@ TEST_P(StoreContract, an_unsettled_grant_beyond_its_share_still_comes_when_its_t
   EXPECT_THAT(ids_of(run(store->due->claim_due(shares(2, 0), at(50), minutes(1)))), ElementsAre("suspect", "active"));
 }
 
-TEST_P(StoreContract, the_outlook_tells_what_waits_and_what_ends_first) {
+TEST_P(StoreContract, the_outlook_tells_what_waits_and_what_should_have_been_replaced) {
   auto empty = run(store->due->outlook(kApp, at(50), 100)).value();
   EXPECT_EQ(empty.due, 0U);
   EXPECT_FALSE(empty.oldest_due);
@@ -136,13 +136,26 @@ TEST_P(StoreContract, the_outlook_tells_what_waits_and_what_ends_first) {
   auto outlook = run(store->due->outlook(kApp, at(50), 100)).value();
   EXPECT_EQ(outlook.due, 2U);
   EXPECT_EQ(outlook.oldest_due, at(10));
-  EXPECT_EQ(outlook.renew_first, at(400)) << "of the living, of this application";
+  EXPECT_FALSE(outlook.renew_first) << "nothing of the living, of this application";
+  EXPECT_EQ(run(store->due->outlook(kApp, at(399), 100))->renew_first, std::nullopt);
+  EXPECT_EQ(run(store->due->outlook(kApp, at(400), 100))->renew_first, at(400));
+  EXPECT_EQ(run(store->due->outlook(kApp, at(700), 100))->renew_first, at(400));
   EXPECT_EQ(run(store->due->outlook(kApp, at(50), 1))->due, 1U) << "counted no further than asked";
   EXPECT_EQ(run(store->due->outlook(kApp, at(5), 100))->oldest_due, at(10)) << "although it is not due yet";
 
   ASSERT_THAT(commit(second, "new"), holds(Committed{}));
-  EXPECT_EQ(run(store->due->outlook(kApp, at(50), 100))->renew_first, at(500));
+  EXPECT_EQ(run(store->due->outlook(kApp, at(700), 100))->renew_first, at(500));
   EXPECT_EQ(load(second).grant.renew_by, at(8000)) << "a commit sets it anew";
+}
+
+TEST_P(StoreContract, a_pair_is_overdue_also_while_somebody_works_on_it) {
+  auto first = due_grant("g1", 10);
+  first.grant.renew_by = at(400);
+  put(first);
+  EXPECT_THAT(ids_of(run(store->due->claim_due(shares(1, 1), at(450), minutes(1)))), ElementsAre("g1"));
+  const auto outlook = run(store->due->outlook(kApp, at(460), 100)).value();
+  EXPECT_EQ(outlook.due, 0U);
+  EXPECT_EQ(outlook.renew_first, at(400));
 }
 
 TEST_P(StoreContract, attempts_whose_lease_ended_last_come_first) {

@@ -3,6 +3,9 @@
 #include <thread>
 
 #include "postgres_fixture.hpp"
+#include "store/postgres/dialogue.hpp"
+#include "store/postgres/schema.hpp"
+#include "store/postgres/sqlstate.hpp"
 
 namespace keyfob::contract {
 namespace {
@@ -27,6 +30,13 @@ class PostgresTest : public testing::Test {
   /// Ends every connection of the stores, as an administrator or a restart does.
   void end_connections() {
     schema.sql("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = 'keyfob'");
+  }
+
+  /// Until somebody sleeps for so many seconds while holding a lock.
+  void await_sleep(const std::string& seconds_text) {
+    const auto asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(" + seconds_text +
+                        ")%' AND wait_event = 'PgSleep'";
+    while (schema.sql(asleep) == "0") std::this_thread::yield();
   }
 
   PostgresSchema schema;
@@ -134,6 +144,171 @@ TEST_F(PostgresTest, one_locked_row_does_not_fail_those_beside_it) {
   EXPECT_THAT(answers[0], is_error(ErrorCode::unavailable));
   EXPECT_THAT(answers[1], holds(Begun{}));
   holder.join();
+}
+
+TEST_F(PostgresTest, a_statement_that_takes_too_long_is_an_outage_and_has_not_happened) {
+  options.lock_timeout = seconds(20);
+  open();
+  const auto grant = account_grant("g1", "alice");
+  ASSERT_THAT(put(grant), is_ok());
+  std::thread holder([&] { schema.sql("BEGIN; SELECT 1 FROM grants FOR UPDATE; SELECT pg_sleep(1.6); COMMIT"); });
+  await_sleep("1.6");
+  EXPECT_THAT(begin(grant, "attempt-1"), is_error(ErrorCode::unavailable)) << "the server's own limit";
+  holder.join();
+  EXPECT_FALSE(load(grant)->grant.attempt);
+  EXPECT_THAT(begin(grant, "attempt-2"), holds(Begun{}));
+}
+
+TEST_F(PostgresTest, a_transaction_that_idles_is_ended_by_the_server_and_has_not_happened) {
+  open();
+  const auto grant = account_grant("g1", "alice");
+  ASSERT_THAT(put(grant), is_ok());
+  postgres::Settings settings;
+  settings.url = schema.url();
+  settings.answer_timeout = seconds(2);
+  auto session = postgres::Session::open(settings).value();
+  postgres::Dialogue dialogue(*session);
+  dialogue.ask("UPDATE grants SET scope = 'half done'");
+  ASSERT_FALSE(dialogue.failed());
+  const auto held = [&] {
+    return schema.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'") != "0";
+  };
+  for (int i = 0; i < 1000 && held(); ++i) std::this_thread::sleep_for(Milliseconds(10));
+  EXPECT_FALSE(held()) << "whoever sleeps in a transaction holds nobody up";
+  const auto outcome = dialogue.end(true);
+  EXPECT_EQ(outcome.kind, postgres::Outcome::Kind::refused);
+  EXPECT_EQ(postgres::remedy_of(outcome.sqlstate), postgres::Remedy::another_server) << "lanes do it once more";
+  EXPECT_FALSE(session->alive());
+  const auto found = load(grant);
+  ASSERT_THAT(found, is_ok());
+  EXPECT_NE(found->grant.scope, "half done");
+}
+
+TEST_F(PostgresTest, what_waits_together_goes_in_one_transaction_and_each_gets_its_own_answer) {
+  options.lock_timeout = seconds(20);
+  options.statement_timeout = seconds(20);
+  options.answer_timeout = seconds(30);
+  options.writers = 1;
+  open();
+  std::vector<GrantRecord> grants;
+  for (int i = 10; i < 60; ++i) grants.push_back(account_grant("g" + std::to_string(i), "u" + std::to_string(i)));
+  for (const auto& grant : grants) ASSERT_THAT(put(grant), is_ok());
+  std::thread holder([&] {
+    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g10' FOR UPDATE; SELECT pg_sleep(1.3); COMMIT");
+  });
+  await_sleep("1.3");
+  std::vector<Task<Result<CommitOutcome>>> commits;
+  for (const auto& grant : grants) commits.push_back(store->commit(commit_request(grant, "new")));
+  commits.push_back(store->commit(commit_request(grants[7], "late")));
+  const auto answers = run_all(std::move(commits));
+  holder.join();
+  EXPECT_THAT(answers.back(), holds(Moved{})) << "the second pair of one grant";
+  for (std::size_t i = 0; i < grants.size(); ++i) {
+    ASSERT_THAT(answers[i], holds(Committed{}));
+    EXPECT_EQ(std::get<Committed>(*answers[i]).record.grant.id, grants[i].grant.id);
+    EXPECT_EQ(load(grants[i])->sealed, pair_for(grants[i], "new").sealed);
+  }
+  EXPECT_LE(std::stoi(schema.sql("SELECT count(DISTINCT changed_xid) FROM grants")), 2);
+  const auto health = run(store->health({kApp, grants[3].grant.id}, at(0))).value();
+  EXPECT_EQ(health.refreshed, grants.size());
+  EXPECT_TRUE(health.other_refreshed);
+}
+
+TEST_F(PostgresTest, commits_with_notices_of_what_did_not_happen_go_together_and_the_others_tell_them) {
+  options.lock_timeout = seconds(20);
+  options.statement_timeout = seconds(20);
+  options.answer_timeout = seconds(30);
+  options.writers = 1;
+  open();
+  std::vector<GrantRecord> grants;
+  for (int i = 10; i < 30; ++i) grants.push_back(account_grant("g" + std::to_string(i), "u" + std::to_string(i)));
+  for (std::size_t i : {4U, 9U}) grants[i].grant.status = GrantStatus::suspect;
+  for (const auto& grant : grants) ASSERT_THAT(put(grant), is_ok());
+  std::thread holder([&] {
+    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g10' FOR UPDATE; SELECT pg_sleep(1.1); COMMIT");
+  });
+  await_sleep("1.1");
+  std::vector<Task<Result<CommitOutcome>>> commits;
+  for (const auto& grant : grants) {
+    auto request = commit_request(grant, "new");
+    OutboxRow row;
+    row.id = "recovered " + grant.grant.id.str();
+    row.destination = "events";
+    row.app = kApp;
+    row.stream = grant.grant.id.str();
+    row.name = "grant.recovered";
+    row.at = at(10);
+    request.notices.push_back({row, {GrantStatus::suspect, GrantStatus::needs_reauth}});
+    commits.push_back(store->commit(std::move(request)));
+  }
+  const auto answers = run_all(std::move(commits));
+  holder.join();
+  for (const auto& answer : answers) EXPECT_THAT(answer, holds(Committed{}));
+  EXPECT_EQ(schema.sql("SELECT string_agg(event_id, ', ' ORDER BY event_id) FROM outbox"),
+            "recovered g14, recovered g19");
+  EXPECT_LE(
+      std::stoi(schema.sql("SELECT count(DISTINCT changed_xid) FROM grants WHERE grant_id NOT IN ('g14', 'g19')")), 2);
+  EXPECT_EQ(schema.sql("SELECT count(*) FROM grants WHERE status = 'active' AND generation = 2"), "20");
+}
+
+TEST_F(PostgresTest, begins_that_wait_together_are_judged_one_by_one) {
+  options.lock_timeout = seconds(20);
+  options.statement_timeout = seconds(20);
+  options.answer_timeout = seconds(30);
+  options.writers = 1;
+  open();
+  const auto first = account_grant("g1", "alice");
+  const auto wanted_twice = account_grant("g2", "bob");
+  auto moved = account_grant("g3", "carol");
+  for (const auto& grant : {first, wanted_twice, moved}) ASSERT_THAT(put(grant), is_ok());
+  std::thread holder([&] {
+    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g1' FOR UPDATE; SELECT pg_sleep(1.2); COMMIT");
+  });
+  await_sleep("1.2");
+  moved.grant.version.generation = Generation(7);
+  std::vector<Task<Result<BeginOutcome>>> begins;
+  begins.push_back(store->begin(begin_request(first, kNodeA, "attempt-1")));
+  begins.push_back(store->begin(begin_request(wanted_twice, kNodeA, "attempt-2")));
+  begins.push_back(store->begin(begin_request(wanted_twice, kNodeA, "attempt-3")));
+  begins.push_back(store->begin(begin_request(moved, kNodeA, "attempt-4")));
+  const auto answers = run_all(std::move(begins));
+  holder.join();
+  EXPECT_THAT(answers[0], holds(Begun{}));
+  EXPECT_THAT(answers[1], holds(Begun{}));
+  EXPECT_THAT(answers[2], holds(Busy{}));
+  EXPECT_THAT(answers[3], holds(Moved{}));
+}
+
+TEST_F(PostgresTest, a_vehicle_noted_twice_finds_its_grant_once) {
+  open();
+  const auto grant = account_grant("g1", "alice");
+  ASSERT_THAT(put(grant), is_ok());
+  schema.sql("INSERT INTO grant_vehicles SELECT * FROM grant_vehicles");
+  GrantSelector selector;
+  selector.vehicle = grant.grant.vehicles.front();
+  EXPECT_EQ(run(store->find(kApp, selector))->size(), 1U);
+  GrantFilter filter;
+  filter.app = kApp;
+  filter.vehicle = selector.vehicle;
+  EXPECT_EQ(run(store->list(filter))->grants.size(), 1U);
+}
+
+TEST_F(PostgresTest, a_store_of_the_first_schema_is_migrated_with_what_is_in_it) {
+  schema.sql(postgres::migrations().front().sql);
+  schema.sql(
+      "CREATE TABLE keyfob_schema (id bigint PRIMARY KEY, version bigint NOT NULL); "
+      "INSERT INTO keyfob_schema VALUES (1, 1)");
+  schema.sql(
+      "INSERT INTO grants VALUES ('app-1', 'g1', 'alice', 'p', '', false, '{v1,v2}', 's', 'active', 3, 2, 1, 2, 3, "
+      "4, NULL, 5, 6, 0, NULL, NULL, false, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "
+      "'a', 'b', 'c', 1, 1); INSERT INTO grant_vehicles VALUES ('app-1', 'v1', 'g1'), ('app-1', 'v2', 'g1')");
+  open();
+  GrantSelector selector;
+  selector.vehicle = VehicleId("v2");
+  const auto found = run(store->find(kApp, selector)).value();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].grant.version.generation, Generation(3));
+  EXPECT_EQ(schema.sql("SELECT version FROM keyfob_schema"), std::to_string(postgres::migrations().back().number));
 }
 
 TEST_F(PostgresTest, serialization_failures_are_repeated) {

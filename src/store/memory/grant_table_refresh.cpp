@@ -208,7 +208,7 @@ DueOutlook GrantTable::outlook(const AppId& app, WallTime wall, std::size_t coun
   }
   for (auto it = renew_by_.lower_bound({app.str(), WallTime::min(), ""}); it != renew_by_.end(); ++it) {
     const auto& [owner, renew_by, grant] = *it;
-    if (owner != app.view()) break;
+    if (owner != app.view() || renew_by > wall) break;
     const GrantStatus status = status_of(grant);
     if (status != GrantStatus::active && status != GrantStatus::suspect) continue;
     outlook.renew_first = renew_by;

@@ -7,6 +7,7 @@
 #include <concepts>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,6 +26,12 @@ class Arguments {
     return *this;
   }
 
+  /// One array for each value of the rows: the first has their first values, and so on. All rows are of the same types,
+  /// and there is one at least.
+  void add_columns(std::span<const Arguments* const> rows);
+
+  friend bool operator==(const Arguments&, const Arguments&) = default;
+
   /// As libpq wants them. Valid until the next call on this thread.
   struct View {
     int count = 0;
@@ -41,7 +48,10 @@ class Arguments {
     unsigned type;
     std::uint32_t offset;
     std::int32_t length;  ///< -1: null
+    friend bool operator==(const Piece&, const Piece&) = default;
   };
+  [[nodiscard]] std::string_view value_of(const Piece& piece) const;
+  void add_column(std::span<const Arguments* const> rows, std::size_t column);
   void put(unsigned type, std::string_view bytes);
   void put_null(unsigned type);
 

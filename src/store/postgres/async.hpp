@@ -25,7 +25,8 @@ namespace keyfob::postgres {
 struct Question {
   std::string key{};
   std::vector<Call> calls{};
-  bool news = false;  ///< other nodes have to learn of it
+  bool news = false;                  ///< other nodes have to learn of it
+  std::optional<Arguments> common{};  ///< there is one call, and its arguments are a row; see batch.hpp
 };
 
 /// Whether a dialogue changes something that other nodes remember.
@@ -67,8 +68,10 @@ class StatementsJob final : public AwaitedJob<Answer, Handler> {
       : AwaitedJob<Answer, Handler>(std::move(handler), std::move(question.key)),
         calls_(std::move(question.calls)),
         news_(question.news),
+        common_(std::move(question.common)),
         decode_(std::move(decode)) {}
   [[nodiscard]] std::span<const Call> calls() const override { return calls_; }
+  [[nodiscard]] const Arguments* common() const override { return common_ ? &*common_ : nullptr; }
   void answered(std::span<Rows> rows) override { this->answer_.emplace(decode_(rows)); }
   Outcome run(Session&) override { return {}; }
   [[nodiscard]] bool is_news() const override { return news_; }
@@ -76,7 +79,24 @@ class StatementsJob final : public AwaitedJob<Answer, Handler> {
  private:
   std::vector<Call> calls_;
   bool news_;
+  std::optional<Arguments> common_;
   Decode decode_;
+};
+
+/// What nobody waits for, and what may fail.
+class UnwatchedJob final : public Job {
+ public:
+  explicit UnwatchedJob(Call call) : call_(std::move(call)) {}
+  [[nodiscard]] std::span<const Call> calls() const override { return {&call_, 1}; }
+  [[nodiscard]] const Arguments* common() const override { return nullptr; }
+  void answered(std::span<Rows>) override {}
+  Outcome run(Session&) override { return {}; }
+  void finish(std::optional<Error>) override {}
+  [[nodiscard]] std::string_view key() const override { return {}; }
+  [[nodiscard]] bool is_news() const override { return false; }
+
+ private:
+  Call call_;
 };
 
 template <class Answer, class Handler, class Body>
@@ -85,6 +105,7 @@ class DialogueJob final : public AwaitedJob<Answer, Handler> {
   DialogueJob(Handler handler, Body body, News news)
       : AwaitedJob<Answer, Handler>(std::move(handler), {}), body_(std::move(body)), news_(news) {}
   [[nodiscard]] std::span<const Call> calls() const override { return {}; }
+  [[nodiscard]] const Arguments* common() const override { return nullptr; }
   void answered(std::span<Rows>) override {}
   Outcome run(Session& session) override {
     Dialogue dialogue(session);

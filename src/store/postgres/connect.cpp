@@ -39,7 +39,8 @@ std::string session_settings(const Settings& settings) {
   return "-c statement_timeout=" + in_ms(settings.statement_timeout) +
          " -c lock_timeout=" + in_ms(settings.lock_timeout) +
          " -c idle_in_transaction_session_timeout=" + in_ms(settings.answer_timeout) +
-         " -c enable_seqscan=off -c jit=off -c plan_cache_mode=force_generic_plan "
+         " -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c "
+         "plan_cache_mode=force_generic_plan "
          "-c default_transaction_isolation=read\\ committed";
 }
 

@@ -20,11 +20,14 @@ constexpr char kClaim[] =
 
 constexpr char kOldestDue[] =
     "SELECT due_at FROM grants WHERE app_id = $1 AND status <> 'revoked' ORDER BY due_at LIMIT 1";
+// Those that had to be replaced by now are due, or were moved behind that line, for which there is an index.
 constexpr char kHowManyDue[] =
-    "SELECT count(*) FROM (SELECT 1 FROM grants WHERE app_id = $1 AND status <> 'revoked' AND due_at <= $2 LIMIT $3) "
-    "AS due";
-constexpr char kRenewFirst[] =
-    "SELECT renew_by FROM grants WHERE app_id = $1 AND status IN ('active', 'suspect') ORDER BY renew_by LIMIT 1";
+    "SELECT count(*), min(CASE WHEN status IN ('active', 'suspect') AND renew_by <= $2 THEN renew_by END) FROM "
+    "(SELECT status, renew_by FROM grants WHERE app_id = $1 AND status <> 'revoked' AND due_at <= $2 ORDER BY due_at "
+    "LIMIT $3) AS due";
+constexpr char kOverdue[] =
+    "SELECT renew_by FROM grants WHERE app_id = $1 AND status IN ('active', 'suspect') AND renew_by < due_at AND "
+    "renew_by <= $2 ORDER BY renew_by LIMIT 1";
 
 constexpr char kAbandoned[] =
     "SELECT " KEYFOB_GRANT_COLUMNS " FROM grants AS g WHERE g.attempt_id IS NOT NULL AND (g.lease_until <= " KEYFOB_NOW
@@ -66,14 +69,20 @@ std::vector<GrantRecord> read_claimed(std::span<Rows> shares) {
 }
 
 Question outlook_question(const AppId& app, WallTime now, std::size_t count_at_most) {
-  return {{}, {call(kOldestDue, app), call(kHowManyDue, app, now, count_at_most), call(kRenewFirst, app)}};
+  return {{}, {call(kOldestDue, app), call(kHowManyDue, app, now, count_at_most), call(kOverdue, app, now)}};
 }
 
 DueOutlook read_outlook(std::span<Rows> rows) {
   DueOutlook outlook;
   if (rows[0].next()) outlook.oldest_due = rows[0].time();
-  if (rows[1].next()) outlook.due = static_cast<std::size_t>(rows[1].integer());
-  if (rows[2].next()) outlook.renew_first = rows[2].time();
+  if (rows[1].next()) {
+    outlook.due = static_cast<std::size_t>(rows[1].integer());
+    outlook.renew_first = rows[1].optional_time();
+  }
+  if (rows[2].next()) {
+    const auto overdue = rows[2].time();
+    outlook.renew_first = std::min(outlook.renew_first.value_or(overdue), overdue);
+  }
   return outlook;
 }
 

@@ -7,10 +7,11 @@ namespace {
 
 constexpr char kLoad[] = "SELECT " KEYFOB_GRANT_COLUMNS " FROM grants AS g WHERE g.app_id = $1 AND g.grant_id = $2";
 
-#define KEYFOB_BY_VEHICLE                                                                          \
-  "SELECT " KEYFOB_GRANT_COLUMNS                                                                   \
-  " FROM grant_vehicles AS v JOIN grants AS g ON g.app_id = v.app_id AND g.grant_id = v.grant_id " \
-  "WHERE v.app_id = $1 AND v.vehicle_id = $2 "
+// Not a join: a vehicle may be noted twice for a grant, and the grant is found once.
+#define KEYFOB_OF_VEHICLE(vehicle)                                                                                \
+  " FROM grants AS g WHERE g.app_id = $1 AND g.grant_id = ANY (ARRAY(SELECT v.grant_id FROM grant_vehicles AS v " \
+  "WHERE v.app_id = $1 AND v.vehicle_id = " vehicle ")) "
+#define KEYFOB_BY_VEHICLE "SELECT " KEYFOB_GRANT_COLUMNS KEYFOB_OF_VEHICLE("$2")
 #define KEYFOB_MOST_SPECIFIC "ORDER BY g.single_select DESC, g.created_at DESC, g.grant_id LIMIT 16"
 
 constexpr char kFindByUser[] =
@@ -31,10 +32,9 @@ constexpr char kListByUser[] =
     " FROM grants AS g WHERE g.app_id = $1 AND g.user_id = $5 AND g.grant_id || '' > $2 COLLATE \"C\" "
     "AND ($3 = '' OR g.status = $3) ORDER BY g.grant_id || '' COLLATE \"C\" LIMIT $4";
 constexpr char kListByVehicle[] =
-    "SELECT " KEYFOB_GRANT_COLUMNS
-    " FROM grant_vehicles AS v JOIN grants AS g ON g.app_id = v.app_id AND g.grant_id = v.grant_id "
-    "WHERE v.app_id = $1 AND v.vehicle_id = $6 AND ($5 = '' OR g.user_id = $5) AND v.grant_id > $2 "
-    "AND ($3 = '' OR g.status = $3) ORDER BY v.grant_id LIMIT $4";
+    "SELECT " KEYFOB_GRANT_COLUMNS KEYFOB_OF_VEHICLE("$6")
+    "AND ($5 = '' OR g.user_id = $5) AND g.grant_id || '' > $2 COLLATE \"C\" "
+    "AND ($3 = '' OR g.status = $3) ORDER BY g.grant_id || '' COLLATE \"C\" LIMIT $4";
 
 constexpr char kNextApplication[] = "SELECT app_id FROM grants WHERE app_id > $1 ORDER BY app_id LIMIT 1";
 

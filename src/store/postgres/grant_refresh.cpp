@@ -7,32 +7,48 @@ namespace keyfob::postgres {
 namespace {
 
 #define KEYFOB_THIS_VERSION "g.app_id = $1 AND g.grant_id = $2 AND g.generation = $3 AND g.epoch = $4 "
+#define KEYFOB_VERSION_OF_ROW \
+  "g.app_id = $1 AND g.grant_id = r.grant_id AND g.generation = r.generation AND g.epoch = r.epoch "
 
+// Begin and commit take any number of grants at once; see batch.hpp. $1 to $3 are common to all.
 constexpr char kBegin[] =
-    "UPDATE grants AS g SET attempt_id = $5, attempt_node = $6, attempt_incarnation = $7, "
-    "attempt_stranded = CASE WHEN g.attempt_id IS NULL THEN NULL WHEN g.attempt_node = $6 THEN g.attempt_stranded "
+    "UPDATE grants AS g SET attempt_id = r.attempt_id, attempt_node = $2, attempt_incarnation = $3, "
+    "attempt_stranded = CASE WHEN g.attempt_id IS NULL THEN NULL WHEN g.attempt_node = $2 THEN g.attempt_stranded "
     "ELSE g.attempt_node END, first_sent_at = COALESCE(g.first_sent_at, " KEYFOB_NOW "), lease_until = " KEYFOB_NOW
-    " + $8 "
-    "WHERE " KEYFOB_THIS_VERSION "AND g.status <> 'revoked' AND (g.attempt_id IS NULL OR g.lease_until <= " KEYFOB_NOW
+    " + r.lease FROM unnest($4, $5, $6, $7, $8, $9) WITH ORDINALITY "
+    "AS r (grant_id, generation, epoch, attempt_id, lease, replaces, number) "
+    "WHERE " KEYFOB_VERSION_OF_ROW "AND g.status <> 'revoked' AND (g.attempt_id IS NULL OR g.lease_until <= " KEYFOB_NOW
     // The same id again is a Begin whose acknowledgement was lost.
-    " OR (g.attempt_node = $6 AND g.attempt_incarnation < $7) OR g.attempt_id = $5 OR g.attempt_id = $9) "
-    "RETURNING " KEYFOB_GRANT_COLUMNS;
+    " OR (g.attempt_node = $2 AND g.attempt_incarnation < $3) OR g.attempt_id = r.attempt_id "
+    "OR g.attempt_id = r.replaces) RETURNING " KEYFOB_GRANT_COLUMNS ", r.number";
 
+// Of all that were stored, the two that were rotated last tell "another one" from "the one that asks".
 constexpr char kCommit[] =
-    "WITH stored AS (UPDATE grants AS g SET access_sealed = $5, refresh_sealed = $6, access_expires_at = $7, "
-    "refresh_expires_at = $8, generation = g.generation + 1, "
-    "status = CASE WHEN g.status = 'revoking' THEN g.status ELSE 'active' END, "
-    "scope = CASE WHEN $9 = '' THEN g.scope ELSE $9 END, rotated_at = $10, updated_at = $10, due_at = $11, renew_by = "
-    "$15, "
-    "refused_count = 0, first_refused_at = NULL, last_refused_at = NULL, refused_certain = false, "
-    "refused_after_unknown = false, refused_reason = NULL, " KEYFOB_NO_ATTEMPT ", changed_xid = " KEYFOB_XID
-    ", changed_by = $12 WHERE " KEYFOB_THIS_VERSION "AND g.status <> 'revoked' RETURNING " KEYFOB_GRANT_COLUMNS
-    "), counted AS (INSERT INTO refresh_counts AS c "
-    "(app_id, minute, node_id, lane, refreshed, last_grant, last_at) "
-    "SELECT $1, $13, $14, pg_backend_pid() % 64, 1, $2, $10 FROM stored "
-    "ON CONFLICT (app_id, minute, node_id, lane) DO UPDATE SET refreshed = c.refreshed + 1, "
-    "other_grant = CASE WHEN c.last_grant = excluded.last_grant THEN c.other_grant ELSE c.last_grant END, "
-    "other_at = CASE WHEN c.last_grant = excluded.last_grant THEN c.other_at ELSE c.last_at END, "
+    "WITH stored AS (UPDATE grants AS g SET access_sealed = r.access_sealed, refresh_sealed = r.refresh_sealed, "
+    "access_expires_at = r.access_expires_at, refresh_expires_at = r.refresh_expires_at, "
+    "generation = g.generation + 1, status = CASE WHEN g.status = 'revoking' THEN g.status ELSE 'active' END, "
+    "scope = CASE WHEN r.scope = '' THEN g.scope ELSE r.scope END, rotated_at = r.rotated_at, "
+    "updated_at = r.rotated_at, due_at = r.due_at, renew_by = r.renew_by, refused_count = 0, first_refused_at = NULL, "
+    "last_refused_at = NULL, refused_certain = false, refused_after_unknown = false, refused_reason = "
+    "NULL, " KEYFOB_NO_ATTEMPT ", changed_xid = " KEYFOB_XID
+    ", changed_by = $3 "
+    "FROM unnest($4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) WITH ORDINALITY "
+    "AS r (grant_id, generation, epoch, access_sealed, refresh_sealed, access_expires_at, refresh_expires_at, scope, "
+    "rotated_at, due_at, renew_by, minute, unless, number) "
+    "WHERE " KEYFOB_VERSION_OF_ROW
+    "AND g.status <> 'revoked' AND position(' ' || g.status || ' ' IN r.unless) = 0 RETURNING " KEYFOB_GRANT_COLUMNS
+    ", r.minute, r.number), "
+    "counted AS (INSERT INTO refresh_counts AS c "
+    "(app_id, minute, node_id, lane, refreshed, last_grant, last_at, other_grant, other_at) "
+    "SELECT $1, minute, $2, pg_backend_pid() % 64, count(*), (array_agg(grant_id ORDER BY rotated_at DESC, "
+    "number))[1], "
+    "max(rotated_at), (array_agg(grant_id ORDER BY rotated_at DESC, number))[2], "
+    "(array_agg(rotated_at ORDER BY rotated_at DESC, number))[2] FROM stored GROUP BY minute "
+    "ON CONFLICT (app_id, minute, node_id, lane) DO UPDATE SET refreshed = c.refreshed + excluded.refreshed, "
+    "other_grant = CASE WHEN excluded.other_grant IS NOT NULL THEN excluded.other_grant "
+    "WHEN c.last_grant = excluded.last_grant THEN c.other_grant ELSE c.last_grant END, "
+    "other_at = CASE WHEN excluded.other_grant IS NOT NULL THEN excluded.other_at "
+    "WHEN c.last_grant = excluded.last_grant THEN c.other_at ELSE c.last_at END, "
     "last_grant = excluded.last_grant, last_at = excluded.last_at) "
     "SELECT * FROM stored";
 
@@ -68,19 +84,51 @@ constexpr char kForgetCounts[] = "DELETE FROM refresh_counts WHERE app_id = $1 A
 }  // namespace
 
 Question begin_question(const BeginRequest& request) {
-  return {request.ref.grant.str(),
-          {call(kBegin, request.ref.app, request.ref.grant, request.at.generation, request.at.epoch, request.attempt,
-                request.node.id, request.node.incarnation, request.lease, request.replaces)}};
+  const GrantRef& ref = request.ref;
+  Question question{ref.grant.str(),
+                    {call(kBegin, ref.grant, request.at.generation, request.at.epoch, request.attempt, request.lease,
+                          request.replaces)}};
+  question.common.emplace().add(ref.app, request.node.id, request.node.incarnation);
+  return question;
 }
 
+namespace {
+
+Arguments common_of(const CommitRequest& request, WriterId writer) {
+  Arguments common;
+  common.add(request.pair.app, request.node.id, writer);
+  return common;
+}
+
+/// `unless`: not of a grant that has one of these statuses, each between spaces.
+Call commit_row(const CommitRequest& request, std::string_view unless) {
+  const KeptPair& pair = request.pair;
+  return call(kCommit, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access, pair.sealed.refresh,
+              pair.access_expires_at, pair.refresh_expires_at, pair.scope, request.rotated_at, request.due_at,
+              request.renew_by, minute_of(request.rotated_at), unless);
+}
+
+}  // namespace
+
 Question commit_question(const CommitRequest& request, WriterId writer) {
+  std::string unless;
+  for (const Notice& notice : request.notices) unless += statuses_told(notice);
+  Question question{request.pair.grant.str(), {commit_row(request, unless)}};
+  question.common = common_of(request, writer);
+  question.news = true;
+  return question;
+}
+
+Question telling_commit_question(const CommitRequest& request, WriterId writer) {
   const KeptPair& pair = request.pair;
   Question question{pair.grant.str(), {}};
   add_notice_calls(question.calls, {pair.app, pair.grant}, pair.at, request.notices);
-  question.calls.push_back(call(kCommit, pair.app, pair.grant, pair.at.generation, pair.at.epoch, pair.sealed.access,
-                                pair.sealed.refresh, pair.access_expires_at, pair.refresh_expires_at, pair.scope,
-                                request.rotated_at, request.due_at, writer, minute_of(request.rotated_at),
-                                request.node.id, request.renew_by));
+  const Call row = commit_row(request, "");
+  const Arguments* const only = &row.arguments;
+  Call whole{kCommit, common_of(request, writer)};
+  whole.arguments.add_columns({&only, 1});
+  question.calls.push_back(std::move(whole));
+  question.news = true;
   return question;
 }
 

@@ -25,7 +25,10 @@ struct PagePosition {
 
 /// Answers the row as it is now, or none: not as expected, look again.
 [[nodiscard]] Question begin_question(const BeginRequest& request);
+/// A row beside others, without its notices: none is answered also when one of them would have to be told.
 [[nodiscard]] Question commit_question(const CommitRequest& request, WriterId writer);
+/// The same with its notices, in a transaction of statements.
+[[nodiscard]] Question telling_commit_question(const CommitRequest& request, WriterId writer);
 struct UpdateRequest {
   GrantRef ref;
   GrantVersion at;

@@ -16,13 +16,13 @@ namespace {
   "$25, $26, $27, $28, $29, $30, $31, " KEYFOB_XID
 #define KEYFOB_INDEX_VEHICLES                                              \
   "indexed AS (INSERT INTO grant_vehicles (app_id, vehicle_id, grant_id) " \
-  "SELECT s.app_id, v.id, s.grant_id FROM stored AS s, unnest($7) AS v (id) ON CONFLICT DO NOTHING) "
+  "SELECT DISTINCT s.app_id, v.id, s.grant_id FROM stored AS s, unnest($7) AS v (id)) "
 
 constexpr char kInsert[] =
     "WITH stored AS (INSERT INTO grants (" KEYFOB_PUT_COLUMNS ") VALUES (" KEYFOB_PUT_VALUES
     ") ON CONFLICT DO NOTHING RETURNING app_id, grant_id), " KEYFOB_INDEX_VEHICLES "SELECT 1 FROM stored";
 // Within an epoch vehicles only go, so those of the row as the statement first saw it are at least those of the row it
-// replaces.
+// replaces. All are dropped and noted anew: one that this statement saw may be gone when it gets the row.
 constexpr char kReplace[] =
     "WITH old AS (SELECT vehicles FROM grants WHERE app_id = $1 AND grant_id = $2), "
     "stored AS (UPDATE grants AS g SET (" KEYFOB_PUT_COLUMNS ") = (" KEYFOB_PUT_VALUES "), " KEYFOB_NO_ATTEMPT
@@ -30,18 +30,20 @@ constexpr char kReplace[] =
     "(SELECT 1 FROM grants AS o WHERE o.app_id = $1 AND o.user_id = $3 AND o.provider_user = $4 AND "
     "o.single_vehicle = $5 AND o.grant_id <> $2) RETURNING g.app_id, g.grant_id), "
     "dropped AS (DELETE FROM grant_vehicles AS d USING stored AS s WHERE d.app_id = s.app_id AND "
-    "d.grant_id = s.grant_id AND d.vehicle_id IN (SELECT unnest(vehicles) FROM old) AND d.vehicle_id <> ALL ($7)), "
+    "d.grant_id = s.grant_id AND d.vehicle_id IN (SELECT unnest(vehicles) FROM old)), "
     "late AS (DELETE FROM late_pairs AS l USING stored AS s WHERE l.app_id = s.app_id AND l.grant_id = s.grant_id "
     "AND l.epoch <> $11), " KEYFOB_INDEX_VEHICLES "SELECT 1 FROM stored";
 
 constexpr char kReassociate[] =
-    "WITH stored AS (UPDATE grants AS g SET provider_user = $5, vehicles = $6, association_mac = $7, updated_at = $8, "
+    "WITH old AS (SELECT vehicles FROM grants WHERE app_id = $1 AND grant_id = $2), stored AS (UPDATE grants AS g SET "
+    "provider_user = $5, vehicles = $6, association_mac = $7, updated_at = $8, "
     "changed_by = $9, changed_xid = " KEYFOB_XID
     " WHERE g.app_id = $1 AND g.grant_id = $2 AND g.generation = $3 AND g.epoch = $4 AND NOT EXISTS "
     "(SELECT 1 FROM grants AS o WHERE o.app_id = $1 AND o.user_id = g.user_id AND o.provider_user = $5 AND "
     "o.single_vehicle = g.single_vehicle AND o.grant_id <> $2) RETURNING " KEYFOB_GRANT_COLUMNS
     "), dropped AS (DELETE FROM grant_vehicles AS d USING stored AS s WHERE d.app_id = s.app_id AND "
-    "d.grant_id = s.grant_id AND d.vehicle_id <> ALL ($6)) SELECT * FROM stored";
+    "d.grant_id = s.grant_id AND d.vehicle_id IN (SELECT unnest(vehicles) FROM old) AND d.vehicle_id <> ALL ($6)) "
+    "SELECT * FROM stored";
 
 constexpr char kRemove[] =
     "WITH gone AS (DELETE FROM grants WHERE app_id = $1 AND grant_id = $2 RETURNING app_id, grant_id, user_id, "

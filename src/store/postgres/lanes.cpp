@@ -1,37 +1,19 @@
 #include "store/postgres/lanes.hpp"
 
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <utility>
 
+#include "store/postgres/batch.hpp"
 #include "store/postgres/sqlstate.hpp"
 
 namespace keyfob::postgres {
 namespace {
 
-constexpr std::size_t kLargestBatch = 64;
+constexpr std::size_t kLargestBatch = 128;
 constexpr int kTries = 4;
 constexpr Milliseconds kFirstPause{50};
 constexpr Milliseconds kLongestPause{1000};
-
-std::vector<const Call*> calls_of(const Jobs& jobs) {
-  std::vector<const Call*> calls;
-  for (const auto& job : jobs) {
-    for (const auto& call : job->calls()) calls.push_back(&call);
-  }
-  return calls;
-}
-
-void deliver(Jobs& jobs, Outcome& outcome) {
-  std::span<Rows> rows(outcome.rows);
-  for (auto& job : jobs) {
-    const auto count = job->calls().size();
-    job->answered(rows.first(count));
-    rows = rows.subspan(count);
-    job->finish(std::nullopt);
-  }
-}
 
 bool any_news(const Jobs& jobs) {
   return std::ranges::any_of(jobs, [](const auto& job) { return job->is_news(); });
@@ -70,9 +52,19 @@ void JobQueue::pause(Milliseconds d) {
 
 Jobs JobQueue::take(std::size_t most) {
   const std::scoped_lock lock(mutex_);
-  const auto end = jobs_.begin() + static_cast<std::ptrdiff_t>(std::min(most, jobs_.size()));
-  Jobs taken(std::make_move_iterator(jobs_.begin()), std::make_move_iterator(end));
-  jobs_.erase(jobs_.begin(), end);
+  Jobs taken;
+  for (auto next = jobs_.begin(); next != jobs_.end() && taken.size() < most;) {
+    const bool fits = taken.empty() || go_together(taken, **next);
+    if (fits) taken.push_back(std::move(*next));
+    next = fits ? jobs_.erase(next) : std::next(next);
+  }
+  return taken;
+}
+
+Jobs JobQueue::take_all() {
+  const std::scoped_lock lock(mutex_);
+  Jobs taken(std::make_move_iterator(jobs_.begin()), std::make_move_iterator(jobs_.end()));
+  jobs_.clear();
   return taken;
 }
 
@@ -134,13 +126,13 @@ void Lanes::Lane::work() {
       without_connection();
       continue;
     }
-    Jobs together = lanes_.queue_.take(kLargestBatch);
-    const auto talks = [](const auto& job) { return job->calls().empty(); };
-    const auto rest = std::ranges::stable_partition(together, std::not_fn(talks)).begin();
-    Jobs dialogues(std::make_move_iterator(rest), std::make_move_iterator(together.end()));
-    together.erase(rest, together.end());
-    if (!together.empty()) run_together(std::move(together));
-    for (auto& dialogue : dialogues) run_dialogue(std::move(dialogue));
+    Jobs jobs = lanes_.queue_.take(kLargestBatch);
+    if (jobs.empty()) continue;  // another lane was faster
+    if (jobs.front()->calls().empty()) {
+      run_dialogue(std::move(jobs.front()));
+    } else {
+      run_together(std::move(jobs));
+    }
   }
   disconnect();
 }
@@ -148,7 +140,7 @@ void Lanes::Lane::work() {
 /// What waits is failed only while no other lane could do it.
 void Lanes::Lane::without_connection() {
   if (lanes_.connected_ == 0) {
-    Jobs jobs = lanes_.queue_.take(kLargestBatch);
+    Jobs jobs = lanes_.queue_.take_all();
     fail_all(jobs, why_not_);
   } else {
     lanes_.queue_.wake_all();  // the one who was woken for this work cannot do it
@@ -188,11 +180,11 @@ Outcome Lanes::Lane::persistently(Attempt attempt) {
 
 void Lanes::Lane::run_together(Jobs jobs) {
   std::ranges::stable_sort(jobs, {}, [](const auto& job) { return job->key(); });
-  const auto calls = calls_of(jobs);
-  auto outcome = persistently([&](Session& session) { return session.run(calls); });
+  const Batch batch(jobs);
+  auto outcome = persistently([&](Session& session) { return session.run(batch.calls()); });
   if (outcome.kind == Outcome::Kind::done) {
     if (lanes_.options_.news && any_news(jobs)) lanes_.options_.news();
-    deliver(jobs, outcome);
+    batch.deliver(outcome.rows);
   } else if (outcome.kind == Outcome::Kind::refused && jobs.size() > 1) {
     for (auto& job : jobs) {
       Jobs alone;

@@ -1,17 +1,18 @@
 #pragma once
 // Lanes: the threads of a PostgresStore, each with a connection of its own, fed from one queue.
 //
-// A lane runs all that has gathered in one transaction: one round trip, one wait for the disk, whoever asked. If the
-// server refuses it, each job is run again in a transaction of its own, so that one failure harms nobody else: jobs
-// must bear being run again. Jobs come in the order of their keys, so that two nodes lock rows in the same order.
+// A lane runs what has gathered in one transaction: one round trip, one wait for the disk, whoever asked. Rows for the
+// same statement even become one statement (batch.hpp), in a transaction without others. If the server refuses it, each
+// job is run again in a transaction of its own, so that one failure harms nobody else: jobs must bear being run again.
+// Jobs come in the order of their keys, so that two nodes lock rows in the same order.
 //
 // A lane without a connection leaves the work to the others, and when none has one, fails it at once: callers know best
 // what they can do without the store.
 
 #include <atomic>
 #include <condition_variable>
-#include <deque>
 #include <functional>
+#include <list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -31,6 +32,8 @@ class Job {
   virtual ~Job() = default;
   /// The statements; the same each time, alive until finish(). Empty: run() talks to the session itself.
   [[nodiscard]] virtual std::span<const Call> calls() const = 0;
+  /// Not null: calls() is one, and its arguments are one row for a statement that takes many; see batch.hpp.
+  [[nodiscard]] virtual const Arguments* common() const = 0;
   /// What the statements answered, one each. Not yet committed.
   virtual void answered(std::span<Rows> rows) = 0;
   /// In a transaction of its own; a failure is how it ends. Only for jobs without calls().
@@ -55,15 +58,16 @@ class JobQueue {
   void wake_all();
   /// Blocks for `d`, or until close().
   void pause(Milliseconds d);
-  /// At most `most` jobs, in the order they came.
+  /// The job that came first and, at most `most` in all, those behind it that can go in one transaction with it.
   [[nodiscard]] Jobs take(std::size_t most);
+  [[nodiscard]] Jobs take_all();
   void close();
 
  private:
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::condition_variable closing_;
-  std::deque<std::unique_ptr<Job>> jobs_;
+  std::list<std::unique_ptr<Job>> jobs_;
   bool closed_ = false;
 };
 

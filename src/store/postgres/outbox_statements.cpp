@@ -82,6 +82,12 @@ void add_notice_calls(std::vector<Call>& calls, const GrantRef& ref, GrantVersio
   for (const Notice& notice : notices) calls.push_back(conditional(notice, ref, at));
 }
 
+std::string statuses_told(const Notice& notice) {
+  std::string told;
+  for (const std::string_view status : statuses_of(notice)) told.append(" ").append(status).append(" ");
+  return told;
+}
+
 PutNotices put_notice_calls(const PutRequest& request) {
   PutNotices calls;
   const Grant& grant = request.record.grant;

@@ -15,6 +15,8 @@ namespace keyfob::postgres {
 /// change finds.
 void add_notice_calls(std::vector<Call>& calls, const GrantRef& ref, GrantVersion at,
                       const std::vector<Notice>& notices);
+/// The statuses of a grant that it is told of, each between spaces.
+[[nodiscard]] std::string statuses_told(const Notice& notice);
 /// What a put is surrounded by: it may find the grant as expected and yet be refused.
 struct PutNotices {
   std::vector<Call> before{};

@@ -201,15 +201,20 @@ Task<Result<BeginOutcome>> PostgresStore::begin(BeginRequest request) {
   co_return Busy{lease_left};
 }
 
+// Notices are of grants that were refused before, so nearly every commit has none to tell and goes with many others.
 Task<Result<CommitOutcome>> PostgresStore::commit(CommitRequest request) {
-  auto question = pg::commit_question(request, machinery_->writer_id);
-  auto read = changed_grant(request.notices);
-  question.news = true;
   const auto minute = pg::minute_of(request.rotated_at);
   if (machinery_->is_new_minute(minute)) {
-    question.calls.push_back(pg::forget_counts(request.pair.app, minute - kMinutesKept));
+    machinery_->writers.push(
+        std::make_unique<pg::UnwatchedJob>(pg::forget_counts(request.pair.app, minute - kMinutesKept)));
   }
-  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), std::move(read));
+  auto question = pg::commit_question(request, machinery_->writer_id);
+  auto stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), maybe_grant);
+  if (stored && !*stored && !request.notices.empty()) {
+    question = pg::telling_commit_question(request, machinery_->writer_id);
+    auto read = changed_grant(request.notices);
+    stored = co_await pg::ask<Result<MaybeGrant>>(machinery_->writers, std::move(question), std::move(read));
+  }
   if (!stored) co_return fail(std::move(stored.error()));
   if (*stored) co_return Committed{std::move(**stored)};
   GrantRef ref{request.pair.app, request.pair.grant};

@@ -23,11 +23,25 @@ std::string_view take(std::string_view& bytes, std::size_t size) {
 
 }  // namespace
 
-Rows::Rows(pg_result* result) : result_(result) {}
+Rows::Rows(pg_result* result) : result_(result, PQclear), end_(PQntuples(result)) {}
 
-void Rows::Clear::operator()(pg_result* result) const { PQclear(result); }
+std::size_t Rows::count() const { return static_cast<std::size_t>(end_ - begin_); }
 
-std::size_t Rows::count() const { return result_ ? static_cast<std::size_t>(PQntuples(result_.get())) : 0; }
+std::vector<Rows> Rows::by_number(std::size_t rows) const {
+  std::vector<Rows> found(rows);
+  Rows all = *this;
+  while (all.next()) {
+    all.column_ = PQnfields(all.get()) - 1;
+    const auto number = static_cast<std::size_t>(all.integer());
+    if (number < 1 || number > rows) continue;
+    Rows& one = found[number - 1];
+    one.result_ = result_;
+    one.begin_ = all.row_;
+    one.end_ = all.row_ + 1;
+    one.row_ = all.row_ - 1;
+  }
+  return found;
+}
 
 std::size_t Rows::touched() const {
   if (!result_) return 0;
@@ -39,7 +53,7 @@ std::size_t Rows::touched() const {
 
 bool Rows::next() {
   column_ = 0;
-  return result_ && ++row_ < PQntuples(result_.get());
+  return ++row_ < end_;
 }
 
 bool Rows::is_null() const { return PQgetisnull(result_.get(), row_, column_) != 0; }

@@ -1,5 +1,6 @@
 #pragma once
-// Rows: what a statement answered, in PostgreSQL's binary form: step through the rows, read the columns in order.
+// Rows: what a statement answered, in PostgreSQL's binary form: step through the rows, read the columns in order. A
+// copy reads the same answer.
 
 #include <cstdint>
 #include <memory>
@@ -21,6 +22,8 @@ class Rows {
   explicit Rows(pg_result* result);
 
   [[nodiscard]] pg_result* get() const { return result_.get(); }
+  /// For each number from 1 to `rows`, the row whose last column says so; none where there is no such row.
+  [[nodiscard]] std::vector<Rows> by_number(std::size_t rows) const;
   /// True: a row can be read.
   bool next();
   [[nodiscard]] std::size_t count() const;
@@ -47,10 +50,9 @@ class Rows {
   }
 
  private:
-  struct Clear {
-    void operator()(pg_result* result) const;
-  };
-  std::unique_ptr<pg_result, Clear> result_;
+  std::shared_ptr<pg_result> result_;
+  int begin_ = 0;  ///< of the rows that this reads
+  int end_ = 0;
   int row_ = -1;
   int column_ = 0;
 };

@@ -91,8 +91,8 @@ TEST(DueCost, EachStatementOfATickWalksItsOwnIndexAndSortsNothing) {
                 "AND g.due_at <= ? ORDER BY g.due_at LIMIT ?",
                 "SEARCH g USING INDEX grants_unsettled (app_id=? AND due_at<?)"},
            Case{"EXPLAIN QUERY PLAN SELECT renew_by FROM grants WHERE app_id = ? AND status IN ('active', 'suspect') "
-                "ORDER BY renew_by LIMIT 1",
-                "INDEX grants_renew_by (app_id=?)"},
+                "AND renew_by <= ? ORDER BY renew_by LIMIT 1",
+                "INDEX grants_renew_by (app_id=? AND renew_by<?)"},
            Case{"EXPLAIN QUERY PLAN SELECT * FROM grants g WHERE g.attempt_id IS NOT NULL AND g.lease_boot <> ? "
                 "ORDER BY g.lease_until_boot_ms DESC LIMIT ?",
                 "SCAN g USING INDEX grants_attempts"},

@@ -24,7 +24,8 @@ constexpr char kOldestDue[] =
 constexpr char kHowManyDue[] =
     "SELECT count(*) FROM (SELECT 1 FROM grants WHERE app_id = ? AND status <> 'revoked' AND due_at <= ? LIMIT ?)";
 constexpr char kRenewFirst[] =
-    "SELECT renew_by FROM grants WHERE app_id = ? AND status IN ('active', 'suspect') ORDER BY renew_by LIMIT 1";
+    "SELECT renew_by FROM grants WHERE app_id = ? AND status IN ('active', 'suspect') AND renew_by <= ? "
+    "ORDER BY renew_by LIMIT 1";
 
 constexpr char kAbandoned[] =
     "SELECT " KEYFOB_GRANT_COLUMNS
@@ -92,7 +93,7 @@ Result<DueOutlook> outlook(Connection& connection, const AppId& app, WallTime wa
     if (query.with(app, wall, count_at_most).step()) outlook.due = static_cast<std::size_t>(query.integer());
   }
   auto query = connection.query(kRenewFirst);
-  if (query.with(app).step()) outlook.renew_first = query.time();
+  if (query.with(app, wall).step()) outlook.renew_first = query.time();
   return outlook;
 }
 
