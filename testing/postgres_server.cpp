@@ -64,7 +64,8 @@ PostgresServer::PostgresServer(std::vector<std::string> settings) : programs_(fi
 }
 
 PostgresServer::~PostgresServer() {
-  end(SIGQUIT);
+  end(pooler_, SIGKILL);
+  end(server_, SIGQUIT);
   std::error_code ignored;
   fs::remove_all(folder_, ignored);
 }
@@ -124,15 +125,37 @@ void PostgresServer::start() {
   if (!ready()) give_up("the server does not start, see " + (folder_ / "log").string());
 }
 
-void PostgresServer::stop() { end(SIGINT); }
+void PostgresServer::stop() { end(server_, SIGINT); }
 
-void PostgresServer::crash() { end(SIGQUIT); }
+void PostgresServer::crash() { end(server_, SIGQUIT); }
 
-void PostgresServer::end(int signal) {
-  if (server_ < 0) return;
-  ::kill(server_, signal);
-  ::waitpid(server_, nullptr, 0);
-  server_ = -1;
+void PostgresServer::end(pid_t& process, int signal) {
+  if (process < 0) return;
+  ::kill(process, signal);
+  ::waitpid(process, nullptr, 0);
+  process = -1;
+}
+
+std::string PostgresServer::pooler(const std::string& schema) {
+  constexpr char kProgram[] = "/usr/sbin/pgbouncer";
+  if (!fs::exists(kProgram)) give_up("there is no PgBouncer; `make deps` installs it");
+  const std::string folder = folder_.string();
+  std::ofstream(folder_ / "users") << "\"keyfob\" \"\"\n";
+  std::ofstream(folder_ / "pooler.ini") << "[databases]\npostgres = host=" << folder
+                                        << " port=5432 user=keyfob connect_query='SET search_path TO " << schema
+                                        << ", pg_catalog'\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\n"
+                                        << "unix_socket_dir = " << folder
+                                        << "\nauth_type = trust\nauth_file = " << folder
+                                        << "/users\npool_mode = transaction\nmax_client_conn = 200\n"
+                                        << "default_pool_size = 8\n";
+  for (const char* name : {"users", "pooler.ini"}) own(folder_ / name);
+  pooler_ = spawn({kProgram, "-q", folder_ / "pooler.ini"});
+  const auto socket = folder_ / ".s.PGSQL.6432";
+  for (int i = 0; i < 3000 && !fs::exists(socket); ++i) {
+    if (::waitpid(pooler_, nullptr, WNOHANG) != 0) give_up("the pooler does not start, see " + folder + "/log");
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return url("&port=6432");
 }
 
 std::string PostgresServer::url(const std::string& more) const {

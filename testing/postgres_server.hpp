@@ -29,18 +29,22 @@ class PostgresServer {
   void stop();
   /// As a power cut: what was not on disk is gone.
   void crash();
+  /// Starts a PgBouncer in transaction mode before this server, whose connections find what is in `schema` first, and
+  /// answers its URL. It ends with the server; there is one at most.
+  [[nodiscard]] std::string pooler(const std::string& schema);
   /// Makes `file` readable for the server only.
   void own(const std::filesystem::path& file) const;
 
  private:
   void make(const std::vector<std::string>& settings);
-  void end(int signal);
+  static void end(pid_t& process, int signal);
   [[nodiscard]] bool ready() const;
   [[nodiscard]] pid_t spawn(const std::vector<std::string>& arguments) const;
 
   std::filesystem::path programs_;
   std::filesystem::path folder_;
   pid_t server_ = -1;
+  pid_t pooler_ = -1;
 };
 
 /// Runs SQL on a connection of its own; the first column of the first row, empty when there is none. Ends the process

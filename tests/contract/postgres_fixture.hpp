@@ -23,6 +23,7 @@ class PostgresSchema {
   PostgresSchema(const PostgresSchema&) = delete;
   PostgresSchema& operator=(const PostgresSchema&) = delete;
   [[nodiscard]] const std::string& url() const { return url_; }
+  [[nodiscard]] const std::string& name() const { return name_; }
   void advance(Milliseconds d) const;
   /// Empties every table; quicker than a new schema.
   void empty() const;

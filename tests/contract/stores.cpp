@@ -38,12 +38,15 @@ class SqliteUnderTest final : public StoreUnderTest {
 
 class PostgresUnderTest final : public StoreUnderTest {
  public:
-  explicit PostgresUnderTest(bool own_backend) {
+  enum class Way : std::uint8_t { direct, through_a_pooler };
+
+  explicit PostgresUnderTest(Way way) {
     schema_.empty();
     PostgresOptions options;
     options.create = true;
-    options.own_backend = own_backend;
-    store_ = PostgresStore::open(schema_.url(), options).value();
+    options.own_backend = way == Way::direct;
+    options.listen_url = schema_.url();
+    store_ = PostgresStore::open(options.own_backend ? schema_.url() : pooler_url(), options).value();
     use(*store_);
   }
   void advance(Milliseconds d) override { schema_.advance(d); }
@@ -52,6 +55,10 @@ class PostgresUnderTest final : public StoreUnderTest {
   static PostgresSchema& shared_schema() {
     static PostgresSchema schema;
     return schema;
+  }
+  const std::string& pooler_url() const {
+    static const std::string url = shared_postgres().pooler(schema_.name());
+    return url;
   }
 
   PostgresSchema& schema_ = shared_schema();
@@ -91,8 +98,9 @@ TempFolder::~TempFolder() {
 std::vector<StoreFactory> store_factories() {
   return {{"memory", [] { return std::make_unique<MemoryUnderTest>(); }},
           {"sqlite", [] { return std::make_unique<SqliteUnderTest>(); }},
-          {"postgres", [] { return std::make_unique<PostgresUnderTest>(true); }},
-          {"postgres_behind_a_pooler", [] { return std::make_unique<PostgresUnderTest>(false); }}};
+          {"postgres", [] { return std::make_unique<PostgresUnderTest>(PostgresUnderTest::Way::direct); }},
+          {"postgres_behind_pgbouncer",
+           [] { return std::make_unique<PostgresUnderTest>(PostgresUnderTest::Way::through_a_pooler); }}};
 }
 
 GrantRecord account_grant(const std::string& id, const std::string& user) {
