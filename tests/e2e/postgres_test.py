@@ -1,5 +1,6 @@
 """Keyfob on PostgreSQL: one node, the CLI as one more node, many nodes on expired grants, what others learn and when."""
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -88,7 +89,7 @@ class OneNode(OnPostgres):
 
 class ManyNodes(OnPostgres):
     nodes = 3
-    config = {("cache", "max_staleness"): '"2s"'}
+    config = {("cache", "max_staleness"): '"5s"'}
 
     def test_callers_of_all_nodes_on_expired_grants_cause_one_rotation_each(self):
         users = [f"user-{i}" for i in range(10)]
@@ -110,8 +111,24 @@ class ManyNodes(OnPostgres):
         self.assert_answer(self.world.api("DELETE", f"/v1/grants/{pair['grant']}"), 204)
         done = time.monotonic()
         for node in self.all:
-            eventually(lambda n=node: self.seen_by(n, "user=ann").code == "revoked", "the revoke is known", patience=5)
-        self.assertLess(time.monotonic() - done, 2.0)
+            eventually(lambda n=node: self.seen_by(n, "user=ann").code == "revoked", "the revoke is known", patience=15)
+        self.assertLess(time.monotonic() - done, 5.0)
+
+    def test_a_caller_made_on_one_node_is_known_on_all_and_disabled_on_all(self):
+        self.world.import_grant("ann")
+        key = self.world.add_caller("late", "token:read")
+        for node in self.all:
+            eventually(lambda n=node: self.seen_by(n, "user=ann", key).status == 200, "the caller is known", patience=15)
+        self.all[1].cli_ok("caller", "disable", "late")
+        for node in self.all:
+            eventually(lambda n=node: self.seen_by(n, "user=ann", key).status == 401, "it is disabled", patience=15)
+
+
+class Notified(OnPostgres):
+    """Polling would take 20 s: what is known sooner was heard."""
+
+    nodes = 3
+    config = {("cache", "max_staleness"): '"60s"'}
 
     def test_a_rotation_is_known_everywhere_at_once(self):
         pair = self.world.import_grant("ann")
@@ -127,23 +144,64 @@ class ManyNodes(OnPostgres):
                 eventually(lambda n=node: self.seen_by(n, "user=ann").json["access_token"] == token, "the new token")
             slowest = max(slowest, time.monotonic() - done)
         print(f"\n  all nodes knew of a rotation within {slowest * 1000:.0f} ms", flush=True)
-        self.assertLess(slowest, 0.5, "that was polling, not a notification")
-
-    def test_a_caller_made_on_one_node_is_known_on_all_and_disabled_on_all(self):
-        self.world.import_grant("ann")
-        key = self.world.add_caller("late", "token:read")
-        for node in self.all:
-            eventually(lambda n=node: self.seen_by(n, "user=ann", key).status == 200, "the caller is known", patience=5)
-        self.all[1].cli_ok("caller", "disable", "late")
-        for node in self.all:
-            eventually(lambda n=node: self.seen_by(n, "user=ann", key).status == 401, "it is disabled", patience=5)
+        self.assertLess(slowest, 10, "that was polling, not a notification")
 
 
 class WithoutNotifications(ManyNodes):
     """The same by polling alone: nobody can be listened to."""
 
     config = ManyNodes.config | {("store", "listen_url"): '"postgresql://keyfob@127.0.0.1:1/nowhere"'}
-    test_a_rotation_is_known_everywhere_at_once = None
+
+
+class DueWork(OnPostgres):
+    """Nobody asks for a token: the nodes share what is due, each at no more than `max_rate` a second."""
+
+    nodes = 2
+    config = {("refresh", "mode"): '"always_fresh"', ("refresh", "max_rate"): "3"}
+    grants = 60
+
+    def setUp(self):
+        super().setUp()
+        for node in self.all:
+            node.daemon.stop()
+        file = self.root / "grants.jsonl"
+        pairs = [self.sim.issue(client_id=harness.CLIENT_ID) for _ in range(self.grants)]
+        file.write_text("".join(json.dumps({
+            "user": f"user-{i}", "vehicles": pair["vehicles"], "access_token": pair["access_token"],
+            "refresh_token": pair["refresh_token"], "expires_in": 0}) + "\n" for i, pair in enumerate(pairs)))
+        self.world.cli_ok("grant", "import", file, "--app", harness.APP)
+
+    def by_node(self):
+        lines = self.server.sql("SELECT node_id || ' ' || sum(refreshed) FROM refresh_counts GROUP BY node_id").splitlines()
+        return {node: int(count) for node, count in (line.split() for line in lines)}
+
+    def fresh(self):
+        return int(self.server.sql("SELECT count(*) FROM grants WHERE generation = 2"))
+
+    def test_another_node_adds_throughput_and_nothing_is_done_twice(self):
+        self.world.serve()
+        eventually(lambda: sum(self.by_node().values()) > 4, "the work has begun")
+        self.all[1].serve()
+        eventually(lambda: len(self.by_node()) == 2, "the second node has taken up work")
+        before = self.by_node()
+        eventually(lambda: self.fresh() == self.grants, "all is done", patience=120)
+        since = {node: count - before[node] for node, count in self.by_node().items()}
+        print(f"\n  of {sum(since.values())} grants that were due when both worked, each node did {sorted(since.values())}",
+              flush=True)
+        # One does no more than max_rate, so what the other did in the same time came on top.
+        self.assertGreater(sum(since.values()), 20, "the second came while there was work")
+        self.assertGreater(min(since.values()), sum(since.values()) // 4, "both did their share")
+        self.assertEqual(self.sim.rotations(), self.grants)
+
+    def test_a_node_that_goes_loses_nothing(self):
+        for node in self.all:
+            node.serve()
+        eventually(lambda: self.fresh() > 12 and len(self.by_node()) == 2, "both work")
+        self.all[1].daemon.kill()
+        self.assertLess(self.fresh(), self.grants, "there is work left for the other")
+        eventually(lambda: self.fresh() == self.grants, "the other does the rest, also what was claimed", patience=120)
+        self.assertEqual(self.server.sql("SELECT count(*) FROM grants WHERE status <> 'active'"), "0")
+        self.assertEqual(self.sim.late_uses(), 0)
 
 
 class BehindPgBouncer(OnPostgres):
@@ -225,6 +283,31 @@ class Tls(OnPostgres):
         self.assertNotEqual(self.outcome("127.0.0.1", ours).code, 0, "another name")
 
 
+class Hosts(OnPostgres):
+    """Several hosts in the URL: whichever takes writes is the one."""
+
+    def hosts(self, *servers):
+        hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
+        return f'"postgresql://keyfob@{hosts}/postgres?target_session_attrs=read-write&connect_timeout=2"'
+
+    def test_the_server_that_takes_writes_is_found_before_and_after_a_failover(self):
+        pair = self.world.import_grant("ann", expires_in=0)
+        standby = postgres.Server(self.root, "standby", QUICK, self.server)
+        self.addCleanup(standby.crash)
+        self.world.daemon.stop()
+        self.world.configure("store", "url", self.hosts(standby))
+        self.assertNotEqual(self.world.cli("app", "list").code, 0, "a standby alone is of no use")
+        self.world.configure("store", "url", self.hosts(standby, self.server))
+        self.world.cli_ok("app", "list")
+        self.world.serve()
+        self.token_of("user=ann")
+        eventually(lambda: standby.sql("SELECT generation FROM grants") == "2", "the standby has it")
+        self.server.crash()
+        standby.promote()
+        eventually(lambda: self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh").status == 200, "it goes on")
+        self.assertEqual(standby.sql("SELECT generation FROM grants"), "3")
+
+
 class Outage(OnPostgres):
     """[cache] on_store_outage, both ways: what is served for how long, and that nothing revoked comes back."""
 
@@ -264,9 +347,19 @@ class Outage(OnPostgres):
 
     def test_refuse_hands_out_nothing_that_could_not_be_checked(self):
         self.cut("refuse")
-        begin = time.monotonic()
-        eventually(lambda: self.seen_by(self.cut_off, "user=bob").status == 503, "refused", patience=15)
-        print(f"\n  the refusal came {time.monotonic() - begin:.1f} s after the cut", flush=True)
+        begin = served = time.monotonic()
+
+        def refused():
+            nonlocal served
+            asked = time.monotonic()
+            answer = self.seen_by(self.cut_off, "user=bob")
+            if answer.status == 200:
+                served = asked
+            return answer.status == 503
+        eventually(refused, "refused", patience=60)
+        print(f"\n  handed out until {served - begin:.1f} s after the cut; the first refusal came after "
+              f"{time.monotonic() - begin:.1f} s", flush=True)
+        self.assertLess(served - begin, 5, "max_staleness is 2 s")
         for _ in range(10):
             for user in ("ann", "bob"):
                 answer = self.seen_by(self.cut_off, f"user={user}")
