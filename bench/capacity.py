@@ -28,10 +28,10 @@ def options():
     add("--keep-alive", type=float, default=7 * DAY, help="idle grants are refreshed this long before it ends, seconds")
     add("--always-fresh", action="store_true", help="every grant counts as active for refreshes")
     add("--refresh-db-us", type=float, default=620, help="CPU of database and node per durable refresh")
-    add("--refresh-wal", type=float, default=4200, help="bytes of write-ahead log per refresh, full pages aside")
-    add("--lookup-us", type=float, default=75, help="CPU of database and node per look-up that memory does not answer")
+    add("--refresh-wal", type=float, default=4200, help="bytes of write-ahead log per refresh")
+    add("--lookup-us", type=float, default=86, help="CPU of database and node per look-up that memory does not answer")
     add("--call-us", type=float, default=12, help="CPU of a node per gateway call")
-    add("--bytes", type=float, default=1000, help="bytes per grant on disk, indexes included")
+    add("--bytes", type=float, default=979, help="bytes per grant on disk, indexes included")
     add("--cached-bytes", type=float, default=700, help="bytes of a node's memory per remembered grant")
     add("--connections", type=int, default=5, help="connections per node")
     add("--node-cores", type=float, default=4)
@@ -49,6 +49,7 @@ def take(chosen, rows):
             continue
         if row["what"].startswith("durable refreshes, 1 node"):
             chosen.refresh_db_us = row["cpu_us"]
+            chosen.refresh_wal = row["wal_bytes"]
         elif row["what"].startswith("look-up by vehicle"):
             chosen.lookup_us = row["cpu_us"]
         elif row["what"] == "bytes per grant":
