@@ -9,7 +9,7 @@ constexpr std::size_t kMaxSegments = 32;
 
 bool is_plain(char c) {
   const bool alnum = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-  return alnum || std::string_view("-._~!$&'()+,;=:@").find(c) != std::string_view::npos;
+  return alnum || std::string_view("-._~!$&'()+,=:@").find(c) != std::string_view::npos;
 }
 
 Result<PatternSegment> parse_segment(std::string_view text) {

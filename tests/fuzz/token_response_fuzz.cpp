@@ -4,6 +4,7 @@
 // Whatever comes: a pair counts as one only if it is whole, and no secret gets into an error message.
 
 #include <algorithm>
+#include <array>
 
 #include "oauth/profiles.hpp"
 #include "oauth/token_codec.hpp"
@@ -33,9 +34,12 @@ TokenRequest request_of(std::variant<RefreshGrant, CodeGrant, ClientCredentialsG
   return {"smartcar", "client", ClientSecret(kSecret), std::move(grant)};
 }
 
-/// No piece of `secret` is in `text`. What the text has from us ("[redacted]") and what stands for bytes outside ASCII
-/// ("?") may look like a piece and is none.
+constexpr std::array<std::string_view, 3> kOurWords = {"cut_short", "html_with_200", "not_json"};
+
+/// No piece of `secret` is in `text`. What the text has from us (kOurWords, "[redacted]") and what stands for bytes
+/// outside ASCII ("?") may look like a piece and is none.
 void expect_hidden(std::string text, std::string_view secret) {
+  if (std::ranges::find(kOurWords, text) != kOurWords.end()) return;
   for (auto at = text.find(kRedacted); at != std::string::npos; at = text.find(kRedacted)) {
     text.replace(at, kRedacted.size(), "\n");
   }
