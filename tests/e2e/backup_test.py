@@ -9,6 +9,7 @@ import subprocess
 import threading
 
 import harness
+from harness import eventually
 
 
 class Backup(harness.Case):
@@ -182,7 +183,7 @@ class RestoreDrill(harness.Case):
 
     def check_drill(self, state_survived):
         ann, bob = self.lose_and_restore(state_survived)
-        self.assertIn("restored from a backup", self.world.daemon.text())
+        eventually(lambda: "restored from a backup" in self.world.daemon.text(), "it says so")
         code, found = self.finding()
         self.assertEqual((code, found["status"]), (1, "problem"))
         probed = self.world.cli("doctor", "--probe", json_out=True)
