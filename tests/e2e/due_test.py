@@ -87,8 +87,10 @@ class Alarm(Due):
         eventually(lambda: (self.metric("keyfob_keep_alive_lag_seconds") or 0) > 1, "the lag is seen", 25)
         eventually(lambda: self.metric('keyfob_application_circuit_open{app="fleet"}') == 1, "the circuit opens", 25)
         self.sim.clear_faults()
-        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") == 0, "all are renewed", 90)
-        self.assertEqual(self.metric('keyfob_application_circuit_open{app="fleet"}'), 0)
+        eventually(lambda: self.sim.rotations() >= 8, "all are renewed", 90)
+        # They have to be again every three seconds: a busy machine is rarely ahead of all eight.
+        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") < 2, "the lag is gone", 90)
+        eventually(lambda: self.metric('keyfob_application_circuit_open{app="fleet"}') == 0, "the circuit is closed", 30)
         self.assertEqual(self.metric("keyfob_rotation_lost_total"), 0)
 
 
