@@ -79,18 +79,16 @@ class Pace(Due):
 
 class Alarm(Due):
     def test_the_lag_rises_while_the_provider_is_out_of_order_and_falls_when_it_is_well(self):
-        self.begin(refresh_ttl="6s")
+        self.begin(refresh_ttl="20s")  # long enough for a busy machine to be ahead of all eight
         eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") == 0, "the alarm is there before it is needed")
         self.sim.fault("status", status=503, times=0)
         for i in range(8):
             self.world.import_grant(f"user-{i}")
-        eventually(lambda: (self.metric("keyfob_keep_alive_lag_seconds") or 0) > 1, "the lag is seen", 25)
+        eventually(lambda: (self.metric("keyfob_keep_alive_lag_seconds") or 0) > 1, "the lag is seen", 60)
         eventually(lambda: self.metric('keyfob_application_circuit_open{app="fleet"}') == 1, "the circuit opens", 25)
         self.sim.clear_faults()
-        eventually(lambda: self.sim.rotations() >= 8, "all are renewed", 90)
-        # They have to be again every three seconds: a busy machine is rarely ahead of all eight.
-        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") < 2, "the lag is gone", 90)
-        eventually(lambda: self.metric('keyfob_application_circuit_open{app="fleet"}') == 0, "the circuit is closed", 30)
+        eventually(lambda: self.metric("keyfob_keep_alive_lag_seconds") == 0, "all are renewed", 90)
+        self.assertEqual(self.metric('keyfob_application_circuit_open{app="fleet"}'), 0)
         self.assertEqual(self.metric("keyfob_rotation_lost_total"), 0)
 
 

@@ -37,14 +37,6 @@ class HotPath(unittest.TestCase):
     def note(self, name, kind, figures):
         self.found.setdefault(name, {})[kind] = figures
 
-    def steady(self, callgrind, path):
-        """A second look where something fell into the first that comes once in a while: a connection to the origin, a timer."""
-        for _ in range(3):
-            found = callgrind.measure(path, 500)
-            if found["allocations"] == 0:
-                break
-        return found
-
     def test_a_request_takes_few_system_calls_and_none_to_epoll_ctl(self):
         for name, path in gates.PATHS.items():
             with self.subTest(name):
@@ -62,7 +54,7 @@ class HotPath(unittest.TestCase):
         self.addCleanup(self.bench.stop, callgrind.server.process)
         for name, path in gates.PATHS.items():
             with self.subTest(name):
-                found = self.steady(callgrind, path)
+                found = callgrind.measure(path, 500)
                 self.note(name, "callgrind", found)
                 self.assertEqual(found["allocations"], 0, "malloc was called")
                 self.assertLessEqual(found["instructions"], MOST_INSTRUCTIONS[name], found["own"])
