@@ -32,11 +32,24 @@ class PostgresTest : public testing::Test {
     schema.sql("SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE application_name = 'keyfob'");
   }
 
-  /// Until somebody sleeps for so many seconds while holding a lock.
-  void await_sleep(const std::string& seconds_text) {
-    const auto asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(" + seconds_text +
-                        ")%' AND wait_event = 'PgSleep'";
+  /// Another session has the lock of these grants for so long, from now on; no two of a test for equally long.
+  [[nodiscard]] std::thread hold(const std::string& where, const std::string& seconds_text) {
+    const std::string sleep = "pg_sleep(" + seconds_text + ")";
+    std::thread holder([this, where, sleep] {
+      schema.sql("BEGIN; SELECT 1 FROM grants WHERE " + where + " FOR UPDATE; SELECT " + sleep + "; COMMIT");
+    });
+    const auto asleep =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%" + sleep + "%' AND wait_event = 'PgSleep'";
     while (schema.sql(asleep) == "0") std::this_thread::yield();
+    return holder;
+  }
+  /// What is asked while a row is locked waits, and then goes together.
+  void open_with_one_patient_writer() {
+    options.lock_timeout = seconds(20);
+    options.statement_timeout = seconds(20);
+    options.answer_timeout = seconds(30);
+    options.writers = 1;
+    open();
   }
 
   PostgresSchema schema;
@@ -111,11 +124,7 @@ TEST_F(PostgresTest, a_locked_row_is_an_outage_and_not_a_hang) {
   open();
   const auto grant = account_grant("g1", "alice");
   ASSERT_THAT(put(grant), is_ok());
-  std::thread holder([&] { schema.sql("BEGIN; SELECT 1 FROM grants FOR UPDATE; SELECT pg_sleep(1.5); COMMIT"); });
-  while (schema.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1.5)%' AND wait_event = "
-                    "'PgSleep'") == "0") {
-    std::this_thread::yield();
-  }
+  std::thread holder = hold("true", "1.5");
   const auto refused = begin(grant, "attempt-1");
   EXPECT_THAT(refused, is_error(ErrorCode::unavailable));
   EXPECT_THAT(refused.error().hint, HasSubstr("another session holds the row"));
@@ -130,13 +139,7 @@ TEST_F(PostgresTest, one_locked_row_does_not_fail_those_beside_it) {
   const auto free = account_grant("g2", "bob");
   ASSERT_THAT(put(locked), is_ok());
   ASSERT_THAT(put(free), is_ok());
-  std::thread holder([&] {
-    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g1' FOR UPDATE; SELECT pg_sleep(1.4); COMMIT");
-  });
-  while (schema.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(1.4)%' AND wait_event = "
-                    "'PgSleep'") == "0") {
-    std::this_thread::yield();
-  }
+  std::thread holder = hold("grant_id = 'g1'", "1.4");
   std::vector<Task<Result<BeginOutcome>>> begins;
   begins.push_back(store->begin(begin_request(locked, kNodeA, "attempt-1")));
   begins.push_back(store->begin(begin_request(free, kNodeA, "attempt-2")));
@@ -151,8 +154,7 @@ TEST_F(PostgresTest, a_statement_that_takes_too_long_is_an_outage_and_has_not_ha
   open();
   const auto grant = account_grant("g1", "alice");
   ASSERT_THAT(put(grant), is_ok());
-  std::thread holder([&] { schema.sql("BEGIN; SELECT 1 FROM grants FOR UPDATE; SELECT pg_sleep(1.6); COMMIT"); });
-  await_sleep("1.6");
+  std::thread holder = hold("true", "1.6");
   EXPECT_THAT(begin(grant, "attempt-1"), is_error(ErrorCode::unavailable)) << "the server's own limit";
   holder.join();
   EXPECT_FALSE(load(grant)->grant.attempt);
@@ -185,18 +187,11 @@ TEST_F(PostgresTest, a_transaction_that_idles_is_ended_by_the_server_and_has_not
 }
 
 TEST_F(PostgresTest, what_waits_together_goes_in_one_transaction_and_each_gets_its_own_answer) {
-  options.lock_timeout = seconds(20);
-  options.statement_timeout = seconds(20);
-  options.answer_timeout = seconds(30);
-  options.writers = 1;
-  open();
+  open_with_one_patient_writer();
   std::vector<GrantRecord> grants;
   for (int i = 10; i < 60; ++i) grants.push_back(account_grant("g" + std::to_string(i), "u" + std::to_string(i)));
   for (const auto& grant : grants) ASSERT_THAT(put(grant), is_ok());
-  std::thread holder([&] {
-    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g10' FOR UPDATE; SELECT pg_sleep(1.3); COMMIT");
-  });
-  await_sleep("1.3");
+  std::thread holder = hold("grant_id = 'g10'", "1.3");
   std::vector<Task<Result<CommitOutcome>>> commits;
   for (const auto& grant : grants) commits.push_back(store->commit(commit_request(grant, "new")));
   commits.push_back(store->commit(commit_request(grants[7], "late")));
@@ -215,19 +210,12 @@ TEST_F(PostgresTest, what_waits_together_goes_in_one_transaction_and_each_gets_i
 }
 
 TEST_F(PostgresTest, commits_with_notices_of_what_did_not_happen_go_together_and_the_others_tell_them) {
-  options.lock_timeout = seconds(20);
-  options.statement_timeout = seconds(20);
-  options.answer_timeout = seconds(30);
-  options.writers = 1;
-  open();
+  open_with_one_patient_writer();
   std::vector<GrantRecord> grants;
   for (int i = 10; i < 30; ++i) grants.push_back(account_grant("g" + std::to_string(i), "u" + std::to_string(i)));
   for (std::size_t i : {4U, 9U}) grants[i].grant.status = GrantStatus::suspect;
   for (const auto& grant : grants) ASSERT_THAT(put(grant), is_ok());
-  std::thread holder([&] {
-    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g10' FOR UPDATE; SELECT pg_sleep(1.1); COMMIT");
-  });
-  await_sleep("1.1");
+  std::thread holder = hold("grant_id = 'g10'", "1.1");
   std::vector<Task<Result<CommitOutcome>>> commits;
   for (const auto& grant : grants) {
     auto request = commit_request(grant, "new");
@@ -252,19 +240,12 @@ TEST_F(PostgresTest, commits_with_notices_of_what_did_not_happen_go_together_and
 }
 
 TEST_F(PostgresTest, begins_that_wait_together_are_judged_one_by_one) {
-  options.lock_timeout = seconds(20);
-  options.statement_timeout = seconds(20);
-  options.answer_timeout = seconds(30);
-  options.writers = 1;
-  open();
+  open_with_one_patient_writer();
   const auto first = account_grant("g1", "alice");
   const auto wanted_twice = account_grant("g2", "bob");
   auto moved = account_grant("g3", "carol");
   for (const auto& grant : {first, wanted_twice, moved}) ASSERT_THAT(put(grant), is_ok());
-  std::thread holder([&] {
-    schema.sql("BEGIN; SELECT 1 FROM grants WHERE grant_id = 'g1' FOR UPDATE; SELECT pg_sleep(1.2); COMMIT");
-  });
-  await_sleep("1.2");
+  std::thread holder = hold("grant_id = 'g1'", "1.2");
   moved.grant.version.generation = Generation(7);
   std::vector<Task<Result<BeginOutcome>>> begins;
   begins.push_back(store->begin(begin_request(first, kNodeA, "attempt-1")));
