@@ -59,10 +59,12 @@ keep_alive = "7d"      # idle grants are refreshed this long before their refres
 max_staleness = "2s"   # for how long a node may not know that a grant was revoked elsewhere
 )";
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
 std::string toml_escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
+    if (is_control(c)) {
       out += fmt::format("\\u{:04X}", static_cast<unsigned char>(c));
     } else {
       if (c == '"' || c == '\\') out += '\\';
@@ -74,9 +76,7 @@ std::string toml_escaped(std::string_view text) {
 
 /// One line and nothing that steers a terminal, although keys and values of the file are quoted.
 std::unexpected<Error> refusal(std::string what, std::string hint) {
-  for (std::string* text : {&what, &hint}) {
-    std::ranges::replace_if(*text, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
-  }
+  for (std::string* text : {&what, &hint}) std::ranges::replace_if(*text, is_control, ' ');
   return fail(ErrorCode::invalid_argument, std::move(what), std::move(hint));
 }
 
