@@ -64,7 +64,8 @@ Outcome app_response(const Services& services, int status, const AppId& id) {
 
 Task<Outcome> list_apps(Services& services, Call call) {
   std::vector<AppPtr> apps;
-  for (const auto& [id, app] : services.directory()->applications) {
+  const auto directory = services.directory();
+  for (const auto& [id, app] : directory->applications) {
     if (may_see_app(call, id)) apps.push_back(app);
   }
   std::ranges::sort(apps, {}, [](const AppPtr& app) { return app->app().name; });

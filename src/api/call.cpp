@@ -75,7 +75,8 @@ namespace {
 std::vector<AppId> apps_to_search(const Services& services, const AppPtr& named) {
   std::vector<AppId> apps;
   if (named != nullptr) return {named->app().id};
-  for (const auto& [id, view] : services.directory()->applications) apps.push_back(id);
+  const auto directory = services.directory();
+  for (const auto& [id, view] : directory->applications) apps.push_back(id);
   std::ranges::sort(apps);
   return apps;
 }

@@ -247,7 +247,8 @@ TEST_F(KeyRotationTest, RewrappingIsAllOrNothingWhereverItFails) {
     const auto done = world.run(world.engine->directory().rewrap(next));
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code, ErrorCode::unavailable);
-    for (const auto& key : world.run(world.store.data_keys()).value()) EXPECT_EQ(key.master, "master-1");
+    const auto keys = world.run(world.store.data_keys()).value();
+    for (const auto& key : keys) EXPECT_EQ(key.master, "master-1");
   }
   FailingMaster next(6);
   EXPECT_EQ(world.run(world.engine->directory().rewrap(next)).value(), 3U);

@@ -49,7 +49,8 @@ bool Sealer::holds(const GrantRecord& record, const KeptPair& kept) const {
   const bool comparable =
       record.grant.app == kept.app && record.grant.id == kept.grant && record.grant.version == version;
   if (!comparable || record.sealed.refresh.empty()) return false;
-  const auto& keyring = *directory_.snapshot()->keyring;
+  const auto directory = directory_.snapshot();
+  const auto& keyring = *directory->keyring;
   const auto stored = open(record);
   const auto access = vault::open_access(keyring, {kept.app, kept.grant.view(), version}, kept.sealed.access);
   const auto refresh = refresh_token(kept);

@@ -114,7 +114,8 @@ TEST_F(KeyLife, no_answer_but_the_first_shows_the_key) {
   for (const char* target : {"/v1/callers", "/v1/callers/reader", "/v1/status", "/v1/apps"}) {
     EXPECT_EQ(send("GET", target, "", "").body.find(key.substr(16)), std::string::npos) << target;
   }
-  for (const CallerRecord& record : world_.engine->directory().snapshot()->callers) {
+  const auto directory = world_.engine->directory().snapshot();
+  for (const CallerRecord& record : directory->callers) {
     EXPECT_EQ(as_text(record.secret_hash).find(key.substr(16)), std::string_view::npos);
   }
 }
