@@ -84,7 +84,7 @@ Diagnosis diagnose(Context& context, const config::Config& config, const std::st
   out.add(examine_providers(config, symptoms));
   out.add(examine_redirects(config, symptoms));
   out.add(examine_spool(context, symptoms));
-  out.add(examine_work(symptoms));
+  out.add(examine_work(config, symptoms));
   return out;
 }
 

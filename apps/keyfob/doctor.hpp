@@ -47,7 +47,7 @@ struct Symptoms {
 [[nodiscard]] std::vector<Finding> examine_providers(const config::Config& config, const Symptoms& symptoms);
 [[nodiscard]] Finding examine_redirects(const config::Config& config, const Symptoms& symptoms);
 [[nodiscard]] Finding examine_spool(Context& context, const Symptoms& symptoms);
-[[nodiscard]] std::vector<Finding> examine_work(const Symptoms& symptoms);
+[[nodiscard]] std::vector<Finding> examine_work(const config::Config& config, const Symptoms& symptoms);
 
 /// The restored backup has been dealt with: it is not found again.
 Result<void> settle_restored(const config::Config& config, WallTime now);

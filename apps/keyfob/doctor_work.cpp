@@ -7,13 +7,15 @@
 
 #include "apps/keyfob/doctor.hpp"
 #include "apps/keyfob/json_view.hpp"
+#include "apps/keyfob/system_clock.hpp"
+#include "core/outbox.hpp"
 
 namespace keyfob::cli {
 namespace {
 
 constexpr int kLooks = 20;
 constexpr std::chrono::milliseconds kBetween{150};
-constexpr std::int64_t kOutboxLate = 300;
+constexpr Milliseconds kOutboxLate = minutes(5);
 
 std::int64_t number_of(const boost::json::value& object, std::string_view name) {
   const auto* value = object.is_object() ? object.as_object().if_contains(name) : nullptr;
@@ -41,16 +43,27 @@ Finding examine_expiring(const Symptoms& symptoms) {
               : "no daemon runs: start `keyfob serve`, which renews idle grants"};
 }
 
-Finding examine_outbox(const Symptoms& symptoms) {
+/// Times are RFC 3339 in UTC with milliseconds: as text they compare like times.
+Finding examine_outbox(const config::Config& config, const Symptoms& symptoms) {
   const auto* outbox = symptoms.status.is_object() ? symptoms.status.as_object().if_contains("outbox") : nullptr;
-  if (outbox == nullptr || !outbox->is_object()) return {"outbox", Health::skipped, "no notifications are configured"};
-  const auto age = number_of(*outbox, "oldest_seconds");
-  const auto waiting = number_of(*outbox, "waiting");
-  if (age < kOutboxLate) return {"outbox", Health::ok, fmt::format("{} notifications wait", waiting)};
-  return {"outbox", Health::problem,
-          fmt::format("{} notifications wait, the oldest for {}", waiting, format_duration(std::chrono::seconds(age))),
-          "the backend does not learn which owners have to consent again",
-          "check that [events] url answers 2xx; deliveries are tried again until it does"};
+  if (outbox == nullptr || !outbox->is_array()) return {"outbox", Health::skipped, "the store could not be asked"};
+  const std::string late_since = to_rfc3339(node::SystemClock().wall() - kOutboxLate);
+  std::int64_t waiting = 0;
+  for (const auto* one : elements_of(symptoms.status, "outbox")) {
+    waiting += number_of(*one, "waiting");
+    const std::string oldest = text_of(*one, "oldest");
+    if (oldest > late_since) continue;
+    const std::string to = text_of(*one, "to");
+    return {"outbox", Health::problem,
+            fmt::format("{} notifications wait for {}, the oldest since {}; tried {} times", number_of(*one, "waiting"),
+                        to, oldest, number_of(*one, "attempts")),
+            "the backend does not learn which owners have to consent again",
+            to == kEventsDestination ? "check that [events] url answers 2xx; deliveries are tried again until it does"
+                                     : "check that the application's webhook URL answers 2xx (`keyfob app show`)"};
+  }
+  if (waiting == 0 && config.events.url.empty())
+    return {"outbox", Health::skipped, "no notifications are configured and none waits"};
+  return {"outbox", Health::ok, fmt::format("{} notifications wait", waiting)};
 }
 
 }  // namespace
@@ -69,8 +82,8 @@ Finding examine_spool(Context& context, const Symptoms& symptoms) {
                           : "start `keyfob serve` on this state directory: it stores them before anything else"};
 }
 
-std::vector<Finding> examine_work(const Symptoms& symptoms) {
-  return {examine_suspended(symptoms), examine_expiring(symptoms), examine_outbox(symptoms)};
+std::vector<Finding> examine_work(const config::Config& config, const Symptoms& symptoms) {
+  return {examine_suspended(symptoms), examine_expiring(symptoms), examine_outbox(config, symptoms)};
 }
 
 }  // namespace keyfob::cli

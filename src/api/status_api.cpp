@@ -5,7 +5,10 @@
 namespace keyfob::api {
 namespace {
 
-bool is_ready(const Services& services) { return !services.options.ready || services.options.ready(); }
+bool is_ready(const Services& services) {
+  const auto& options = services.options;
+  return (!options.ready || options.ready()) && (!options.draining || !options.draining());
+}
 
 http::Response text_response(int status, std::string_view type, std::string text) {
   http::Response response = empty_response(status);

@@ -41,7 +41,8 @@ struct ServerConfig {
   Milliseconds header_timeout = seconds(10);                        ///< for a whole head, from its first byte
   Milliseconds body_timeout = seconds(30);                          ///< between two pieces of a body
   Milliseconds idle_timeout = seconds(75);                          ///< between two requests of a connection
-  Milliseconds drain_timeout = seconds(30);                         ///< for requests in flight after SIGTERM
+  Milliseconds drain_delay = seconds(0);     ///< after SIGTERM /readyz says 503 and the rest goes on
+  Milliseconds drain_timeout = seconds(30);  ///< for requests in flight after that
 };
 
 struct NodeConfig {

@@ -52,6 +52,7 @@ max_connections = 100
 header_timeout = "5s"
 body_timeout = "6s"
 idle_timeout = "7s"
+drain_delay = "4s"
 drain_timeout = "0s"
 [node]
 state_dir = "/var/lib/keyfob"
@@ -102,6 +103,7 @@ TEST(Config, ReadsEveryKeyOfServer) {
   EXPECT_EQ(config.server.header_timeout, seconds(5));
   EXPECT_EQ(config.server.body_timeout, seconds(6));
   EXPECT_EQ(config.server.idle_timeout, seconds(7));
+  EXPECT_EQ(config.server.drain_delay, seconds(4));
   EXPECT_EQ(config.server.drain_timeout, seconds(0));
 }
 

@@ -83,6 +83,7 @@ void read_limits(Section& section, ServerConfig& server) {
   section.read_duration("header_timeout", server.header_timeout, kShort);
   section.read_duration("body_timeout", server.body_timeout, kShort);
   section.read_duration("idle_timeout", server.idle_timeout, {Milliseconds(1), days(1)});
+  section.read_duration("drain_delay", server.drain_delay, {Milliseconds(0), minutes(10)});
   section.read_duration("drain_timeout", server.drain_timeout, {Milliseconds(0), hours(1)});
 }
 

@@ -2,11 +2,13 @@
 
 import email.utils
 import http.server
+import sqlite3
 import subprocess
 import threading
 import time
 
 import harness
+from receiver import Receiver
 
 
 class Doctor(harness.Case):
@@ -125,6 +127,60 @@ class Doctor(harness.Case):
         self.world.cli_ok("app", "set", harness.APP, "--client-secret", "-", secret="wrong too")
         self.world.api("POST", f"/v1/grants/{grant}/refresh")
         self.assertIn(harness.APP, self.problem("applications"))
+
+
+class Stuck(Doctor):
+    """What should move and does not."""
+
+    def lock_the_store(self):
+        lock = sqlite3.connect(self.world.database, isolation_level=None)
+        lock.execute("BEGIN IMMEDIATE")
+        return lock
+
+    def test_pairs_that_the_store_does_not_take(self):
+        grant = self.world.import_grant("ann", expires_in=0)["grant"]
+        self.sim.fault("hold")
+        caller = threading.Thread(target=self.world.api, args=("GET", "/v1/token?user=ann"))
+        caller.start()
+        harness.eventually(lambda: self.sim.stats()["held"] == 1, "a refresh is under way")
+        lock = self.lock_the_store()
+        self.sim.post("release")
+        caller.join()
+        self.assertIn("wait in the spool", self.problem("spool"))
+        self.world.daemon.kill()
+        lock.close()
+        self.assertIn("wait in the spool", self.problem("spool"))
+        self.world.serve()
+        harness.eventually(lambda: self.world.grant(grant)["generation"] == 2, "the pair is stored")
+        self.assert_healthy()
+
+    def test_notifications_that_nobody_takes(self):
+        backend = Receiver()
+        self.addCleanup(backend.close)
+        backend.refuse = lambda delivery: True
+        (self.world.home / "events.key").write_text("planted-events-secret-77\n")
+        (self.world.home / "events.key").chmod(0o600)
+        self.world.configure("events", "url", f'"{backend.url}"')
+        self.world.configure("events", "secret", '"file:events.key"')
+        self.world.restart()
+        grant = self.world.import_grant("ann")["grant"]
+        self.assertIn(self.world.api("DELETE", f"/v1/grants/{grant}").status, (202, 204))
+        harness.eventually(lambda: backend.refused > 0, "it is tried")
+        self.assert_healthy()
+        self.world.daemon.stop()
+        self.world.sql("UPDATE outbox SET created_at = created_at - 600000")
+        self.assertRegex(self.problem("outbox"), "1 notifications wait for events, the oldest since .*; tried [1-9]")
+        self.world.serve()
+        self.assertIn("notifications wait", self.problem("outbox"))
+        backend.refuse = lambda delivery: False
+        self.world.restart()
+        harness.eventually(lambda: backend.deliveries, "it is delivered", 150)
+        harness.eventually(lambda: self.world.sql("SELECT count(*) FROM outbox")[0][0] == 0, "nothing waits")
+        self.assert_healthy()
+
+    def test_a_store_whose_notifications_go_nowhere_has_none(self):
+        found = [f for f in self.examine() if f["check"] == "outbox"]
+        self.assertEqual([f["status"] for f in found], ["skipped"])
 
 
 if __name__ == "__main__":

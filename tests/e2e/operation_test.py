@@ -26,6 +26,39 @@ class Stopping(harness.Case):
         self.assertEqual(answers[0].status, 200)
         self.assertEqual(self.world.daemon.wait(), 0)
 
+    def admin_socket(self, target):
+        with harness.socket.socket(harness.socket.AF_UNIX) as s:
+            s.settimeout(harness.PATIENCE)
+            s.connect(str(self.world.home / "state" / "admin.sock"))
+            s.sendall(f"GET {target} HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n".encode())
+            return s.recv(65536).split(b"\r\n", 1)[0].decode()
+
+    def test_while_it_drains_readyz_says_so_and_everything_else_is_served(self):
+        self.world.configure("server", "drain_delay", '"10m"')
+        self.world.restart()
+        self.world.import_grant("ann")
+        self.assertEqual(self.world.anonymous("GET", "/readyz").status, 200)
+        self.world.daemon.signal(harness.signal.SIGTERM)
+        eventually(lambda: self.world.anonymous("GET", "/readyz").status == 503, "it is not ready any more")
+        self.assertEqual(self.world.anonymous("GET", "/healthz").status, 200)
+        self.assertEqual(self.world.api("GET", "/v1/token?user=ann").status, 200)
+        self.assertFalse(self.world.cli_ok("status", json_out=True).json["ready"])
+        self.world.daemon.signal(harness.signal.SIGTERM)
+        self.assertEqual(self.world.daemon.wait(), -harness.signal.SIGTERM, "a second one is obeyed at once")
+
+    def test_without_a_delay_the_admin_socket_still_says_that_it_drains(self):
+        pair = self.world.import_grant("ann")
+        self.sim.fault("hold", where="api")
+        path = f"/v2.0/vehicles/{pair['vehicle']}"
+        caller = threading.Thread(target=lambda: self.world.api("GET", path))
+        caller.start()
+        eventually(lambda: self.sim.stats()["held"] == 1, "a call is under way")
+        self.world.daemon.signal(harness.signal.SIGTERM)
+        eventually(lambda: self.admin_socket("/readyz") == "HTTP/1.1 503 Service Unavailable", "it is not ready any more")
+        self.sim.post("release")
+        caller.join()
+        self.assertEqual(self.world.daemon.wait(), 0)
+
     def refused(self):
         try:
             return self.world.anonymous("GET", "/readyz", patience=5).status == 503
