@@ -124,8 +124,43 @@ Task<Outcome> on_engine(Services& services, const Endpoint& endpoint, Call call)
   const std::shared_ptr<const AuditEntry> note = call.note;
   Outcome outcome = co_await run_once(services, endpoint, std::move(call));
   co_await put_on_record(services, endpoint, note, outcome);
-  if (outcome && !endpoint.audit.empty()) outcome->headers.push_back({"X-Request-Id", note->request_id});
   co_return outcome;
+}
+
+/// By what a request is followed.
+struct Trail {
+  BootTime began{};
+  std::string id{};
+  bool in_answer = false;  ///< the id was the caller's, or is on record, or the answer is a problem
+  std::string method{};
+  std::string traceparent{};
+  std::string_view route{};
+  std::string caller{};
+  std::string code{};
+};
+
+/// The request keeps the id it came with, or gets one.
+Trail begin_trail(const Services& services, http::Request& request) {
+  Trail trail{.began = services.clock.boot(), .method = request.method};
+  trail.traceparent = request.header("traceparent").value_or(std::string_view());
+  const auto given = request.header(http::kRequestIdHeader);
+  trail.in_answer = given && http::is_request_id(*given);
+  if (trail.in_answer) {
+    trail.id = *given;
+    return trail;
+  }
+  trail.id = services.request_ids.next(services.clock.wall());
+  std::erase_if(request.headers,
+                [](const auto& header) { return http::equal_no_case(header.name, http::kRequestIdHeader); });
+  request.headers.push_back({std::string(http::kRequestIdHeader), trail.id});
+  return trail;
+}
+
+http::Response problem_response(Problem problem, Trail& trail) {
+  problem.request_id = trail.id;
+  trail.code = problem.code;
+  trail.in_answer = true;
+  return to_response(problem);
 }
 
 }  // namespace
@@ -135,7 +170,8 @@ struct Api::State {
 
   Task<Outcome> dispatch(const Endpoint& endpoint, Call call);
   Task<http::Response> answer(http::Request request, std::shared_ptr<const Admission> admission);
-  Task<Outcome> attempt(http::Request request, std::shared_ptr<const Admission> admission);
+  Task<Outcome> attempt(http::Request request, std::shared_ptr<const Admission> admission, Trail& trail);
+  void tell(const Trail& trail, const http::Response& response) const;
 };
 
 Task<Outcome> Api::State::dispatch(const Endpoint& endpoint, Call call) {
@@ -155,12 +191,13 @@ Task<Outcome> Api::State::dispatch(const Endpoint& endpoint, Call call) {
   co_return outcome;
 }
 
-Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const Admission> admission) {
+Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const Admission> admission, Trail& trail) {
   Call call;
   call.request = std::move(request);
   Match match = match_endpoint(call.request.method, call.request.path());
   if (match.endpoint == nullptr) co_return no_endpoint(match);
   const Endpoint& endpoint = *match.endpoint;
+  trail.route = endpoint.path;
   call.captures = std::move(match.captures);
   call.admission = std::move(admission);
   if (endpoint.audience != Audience::anybody) {
@@ -175,21 +212,40 @@ Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const A
   }
   call.note = begin_note(services, call);
   const std::string actor = call.note->actor;
+  trail.caller = actor;
+  trail.in_answer = trail.in_answer || !endpoint.audit.empty();
   wipe_authorization(call.request);
   Outcome outcome = co_await dispatch(endpoint, std::move(call));
   if (!outcome) count_refusal(services, actor, outcome.error());
   co_return outcome;
 }
 
+void Api::State::tell(const Trail& trail, const http::Response& response) const {
+  RequestLog* const log = services.options.requests;
+  if (log == nullptr || !log->wants(response.status)) return;
+  log->write({.method = trail.method,
+              .route = trail.route,
+              .caller = trail.caller,
+              .grant = {},
+              .code = trail.code,
+              .status = response.status,
+              .duration = services.clock.boot() - trail.began,
+              .request_id = trail.id,
+              .traceparent = trail.traceparent});
+}
+
 Task<http::Response> Api::State::answer(http::Request request, std::shared_ptr<const Admission> admission) {
   const bool head = request.method == "HEAD";
+  Trail trail = begin_trail(services, request);
   http::Response response;
   try {
-    Outcome outcome = co_await attempt(std::move(request), std::move(admission));
-    response = outcome ? std::move(*outcome) : to_response(outcome.error());
+    Outcome outcome = co_await attempt(std::move(request), std::move(admission), trail);
+    response = outcome ? std::move(*outcome) : problem_response(std::move(outcome.error()), trail);
   } catch (const std::exception&) {
-    response = to_response(problem("internal", "an unexpected failure inside Keyfob", "please report it"));
+    response = problem_response(problem("internal", "an unexpected failure inside Keyfob", "please report it"), trail);
   }
+  if (trail.in_answer) response.headers.push_back({std::string(http::kRequestIdHeader), trail.id});
+  tell(trail, response);
   if (head) response.body.clear();
   co_return response;
 }

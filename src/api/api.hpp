@@ -14,6 +14,7 @@
 #include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/gatekeeper.hpp"
+#include "ports/request_log.hpp"
 
 namespace keyfob::engine {
 class Engine;
@@ -35,6 +36,8 @@ struct ApiOptions {
   /// Whether requests are accepted; empty: always. While false only /healthz, /readyz, /metrics and /openapi.json
   /// answer. Any thread.
   std::function<bool()> ready{};
+  /// Whether requests should go to another node, if there is one: /readyz says so, and everything is served still.
+  std::function<bool()> draining{};
   /// The text of /metrics; empty: there is none. Any thread.
   std::function<std::string()> metrics{};
   /// Called after callers or applications changed and before the answer goes out, so that a new key works at once.
@@ -42,6 +45,7 @@ struct ApiOptions {
   std::function<void()> access_changed{};
   /// Wraps every data key by the master key that the reference names; empty: cannot be done here. Engine executor.
   std::function<Task<Result<Rewrapped>>(std::string reference)> rewrap{};
+  RequestLog* requests = nullptr;              ///< null: no line is written; outlives the Api
   AuditLog* audit = nullptr;                   ///< null: nothing is put on record; outlives the Api, as the reader does
   AuditReader* audit_reader = nullptr;         ///< null: /v1/audit says that there is none
   Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh

@@ -34,23 +34,33 @@ std::optional<Subject> plain_subject(std::string_view query) {
 DirectToken::DirectToken(Services& services)
     : services_(services),
       endpoint_(*match_endpoint("GET", kPath).endpoint),
-      headers_(http::header_lines(json_response(200, {}))) {}
+      headers_(http::header_lines(json_response(200, {}))),
+      usual_headers_(headers_.size()) {
+  headers_.reserve(usual_headers_ + http::kRequestIdHeader.size() + http::kRequestIdLength + 4);
+}
 
 bool DirectToken::wants(const http::RequestHead& request) {
   return request.path() == kPath && request.method == http::Method::get && !request.has_body();
 }
 
 bool DirectToken::answer(http::Exchange& exchange, std::expected<const Admission*, AccessProblem> caller) {
+  auto given = exchange.request().find("x-request-id");
+  if (given && !http::is_request_id(*given)) given.reset();
   if (!caller) {
     // Asked once: a second look would count a second failure.
-    const Problem refusal = problem_of(caller.error());
+    Problem refusal = problem_of(caller.error());
     count_refusal(services_, {}, refusal);
-    exchange.respond(to_response(refusal));
+    refusal.request_id = given ? std::string(*given) : services_.request_ids.next(services_.clock.wall());
+    http::Response response = to_response(refusal);
+    response.headers.push_back({std::string(http::kRequestIdHeader), refusal.request_id});
+    exchange.respond(response);
     return true;
   }
   const bool found = find(**caller, exchange.request().query()) && recorded(**caller);
   if (found) {
     disclose_token(body_, slot_, services_.clock.wall());
+    headers_.resize(usual_headers_);
+    if (given) headers_.append(http::kRequestIdHeader).append(": ").append(*given).append("\r\n");
     exchange.respond(http::Answer{.status = 200, .headers = headers_, .body = body_});
     wipe(body_.data(), body_.size());
     body_.clear();

@@ -31,7 +31,8 @@ class DirectToken {
 
   Services& services_;
   const Endpoint& endpoint_;
-  const std::string headers_;  ///< lines of every answer
+  std::string headers_;  ///< lines of every answer, and behind them those of this one
+  const std::size_t usual_headers_;
   TokenSlot slot_{};
   std::string body_{};
 };

@@ -21,7 +21,7 @@ constexpr std::string_view kSchemas = R"json({
     "properties": {
       "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"}, "detail": {"type": "string"},
       "code": {"type": "string", "pattern": "^[a-z_]+$"}, "hint": {"type": "string"},
-      "grant": {"type": "string"}, "user": {"type": "string"}, "vehicles": {"$ref": "#/components/schemas/Texts"}}},
+      "request_id": {"type": "string"}, "grant": {"type": "string"}, "user": {"type": "string"}, "vehicles": {"$ref": "#/components/schemas/Texts"}}},
 
   "Token": {
     "type": "object", "additionalProperties": false,

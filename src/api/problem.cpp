@@ -105,6 +105,7 @@ std::vector<std::pair<std::string, std::string>> members_of(const Problem& probl
   std::vector<std::pair<std::string, std::string>> members;
   members.emplace_back("type", http::json_string("urn:keyfob:problem:" + problem.code));
   if (!problem.hint.empty()) members.emplace_back("hint", http::json_string(problem.hint));
+  if (!problem.request_id.empty()) members.emplace_back("request_id", http::json_string(problem.request_id));
   if (!problem.affected) return members;
   std::vector<std::string_view> vehicles;
   for (const VehicleId& vehicle : problem.affected->vehicles) vehicles.push_back(vehicle.view());

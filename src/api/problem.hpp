@@ -28,6 +28,7 @@ struct Problem {
   Milliseconds retry_after{};
   std::optional<Affected> affected{};
   std::vector<http::Header> headers{};
+  std::string request_id{};  ///< of the request that it answers
 };
 
 /// A problem by its code, with the code's status. An unknown code is a 500.

@@ -1,23 +1,9 @@
 #include "api/record.hpp"
 
-#include <algorithm>
-#include <atomic>
-
 #include "base/bytes.hpp"
 
 namespace keyfob::api {
 namespace {
-
-constexpr std::size_t kRequestId = 64;
-
-std::string request_id(const Services& services, const http::Request& request) {
-  const auto given = request.header("X-Request-Id");
-  const auto visible = [](char c) { return c > ' ' && c <= '~'; };
-  if (given && !given->empty() && given->size() <= kRequestId && std::ranges::all_of(*given, visible)) {
-    return std::string(*given);
-  }
-  return services.request_ids.next(services.clock.wall());
-}
 
 /// What the path names: a grant, or something that has a name.
 void name_subject(const Call& call, AuditEntry& note) {
@@ -31,16 +17,12 @@ void name_subject(const Call& call, AuditEntry& note) {
 
 }  // namespace
 
-std::string RequestIds::next(WallTime now) {
-  return std::to_string(to_unix_ms(now)) + "-" + std::to_string(count_.fetch_add(1, std::memory_order_relaxed) + 1);
-}
-
 std::shared_ptr<AuditEntry> begin_note(const Services& services, const Call& call) {
   auto note = std::make_shared<AuditEntry>();
   note->at = services.clock.wall();
   note->actor = call.admission == nullptr ? "owner" : call.admission->name;
   if (call.admission != nullptr) note->app = call.admission->app;
-  note->request_id = request_id(services, call.request);
+  note->request_id = call.request.header(http::kRequestIdHeader).value_or(std::string_view());
   name_subject(call, *note);
   return note;
 }

@@ -6,7 +6,7 @@
 
 namespace keyfob::api {
 
-/// Who calls what, with the request's id: X-Request-Id if it is 1 to 64 visible characters, else one of ours.
+/// Who calls what, with the request's id.
 [[nodiscard]] std::shared_ptr<AuditEntry> begin_note(const Services& services, const Call& call);
 
 /// Completes when the entry is durable, as far as the trail's policy says; a change that was made stays made.

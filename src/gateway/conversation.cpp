@@ -22,9 +22,11 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   passage_ = {};
   credential_ = 0;
   watched_ = 0;
-  has_grant_ = refreshed_ = unreplayed_ = waiting_ = false;
+  has_grant_ = refreshed_ = unreplayed_ = waiting_ = called_api_ = false;
   caller_ = nullptr;
   grant_.id.resize(0);
+  request_id_.resize(0);
+  if (thread_.ports.requests != nullptr && thread_.ports.requests->wants(0)) keep_trail(exchange.request());
   answered_ = GatewayProblem::none;
   const std::string_view path = exchange.request().path();
   if (thread_.options.is_api && thread_.options.is_api(path)) {
@@ -47,6 +49,7 @@ void GatewayConversation::decide(http::Exchange& exchange, const std::optional<W
 void GatewayConversation::serve_api(http::Exchange& exchange) {
   DirectAnswers* const direct = thread_.direct.get();
   if (direct != nullptr && direct->wants(exchange.request()) && direct->answer(exchange, caller_of(exchange))) return;
+  called_api_ = true;
   exchange.call(thread_.options.api);
 }
 
@@ -325,10 +328,22 @@ void GatewayConversation::on_failure(http::Exchange& exchange, http::UpstreamFai
   }
 }
 
+void GatewayConversation::keep_trail(const http::RequestHead& head) {
+  const auto given = head.find("x-request-id");
+  const bool sound = given && http::is_request_id(*given);
+  static_cast<void>(request_id_.assign(sound ? *given : std::string_view()));
+  if (!traceparent_.assign(head.find("traceparent").value_or(std::string_view()))) traceparent_.resize(0);
+  if (!method_.assign(head.method_name())) method_.resize(0);
+}
+
 void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem problem, const ProblemDetails& details) {
   answered_ = problem;
   exchange.inject().clear();
-  exchange.respond(verdict_ ? to_verdict(problem, details) : to_response(problem, details));
+  keep_trail(exchange.request());
+  if (request_id_.view().empty())
+    static_cast<void>(request_id_.assign(thread_.request_ids->next(thread_.ports.clock.wall())));
+  const std::string_view id = request_id_.view();
+  exchange.respond(verdict_ ? to_verdict(problem, details, id) : to_response(problem, details, id));
 }
 
 /// What was forwarded is counted as a use of its grant's token, and refusals by their code.
@@ -344,8 +359,27 @@ void GatewayConversation::count_for_audit(const http::Outcome& outcome) {
   }
 }
 
+/// The API tells its own requests; what was answered on its shortest way is told here.
+void GatewayConversation::tell(const http::Outcome& outcome) const {
+  RequestLog* const log = thread_.ports.requests;
+  if (log == nullptr || called_api_ || !log->wants(outcome.status)) return;
+  const bool ours = answered_ != GatewayProblem::none;
+  std::string_view route = class_ == RequestClass::token ? "/v1/token" : "";
+  if (route_.rule != nullptr) route = route_.rule->match;
+  log->write({.method = method_.view(),
+              .route = route,
+              .caller = caller_ != nullptr ? std::string_view(caller_->name) : std::string_view(),
+              .grant = grant_.id.view(),
+              .code = ours ? code_of(answered_) : std::string_view(),
+              .status = outcome.status,
+              .duration = outcome.duration,
+              .request_id = request_id_.view(),
+              .traceparent = traceparent_.view()});
+}
+
 void GatewayConversation::on_end(const http::Outcome& outcome) {
   if (watched_ != 0) note_attention(outcome.sample);
+  tell(outcome);
   count_for_audit(outcome);
   if (thread_.ports.metrics == nullptr) return;
   count_request(*thread_.ports.metrics, class_, outcome);

@@ -14,6 +14,7 @@
 #include "gateway/plan.hpp"
 #include "gateway/request_figures.hpp"
 #include "gateway/throttled_vehicles.hpp"
+#include "http/request_id.hpp"
 
 namespace keyfob::gateway {
 
@@ -24,10 +25,11 @@ struct GatewayThread {
   std::shared_ptr<const Plan> plan;
   Origins origins;
   boost::asio::any_io_executor background;
-  std::unique_ptr<DirectAnswers> direct;         ///< null: there is none
-  std::shared_ptr<ThrottledVehicles> throttled;  ///< of all threads; null unless it is asked for
-  TokenSlot slot{};                              ///< scratch of one try_get, wiped when its token has been injected
-  CredentialSlot credential{};                   ///< the same of one try_authorization
+  std::unique_ptr<DirectAnswers> direct;          ///< null: there is none
+  std::shared_ptr<ThrottledVehicles> throttled;   ///< of all threads; null unless it is asked for
+  std::shared_ptr<http::RequestIds> request_ids;  ///< of all threads
+  TokenSlot slot{};                               ///< scratch of one try_get, wiped when its token has been injected
+  CredentialSlot credential{};                    ///< the same of one try_authorization
 };
 
 using TokenAnswered = std::expected<GrantToken, TokenFailure>;
@@ -79,6 +81,8 @@ class GatewayConversation final : public http::Conversation {
   void allow(http::Exchange& exchange);
   void wait_for_record(http::Exchange& exchange);
   void count_for_audit(const http::Outcome& outcome);
+  void keep_trail(const http::RequestHead& head);
+  void tell(const http::Outcome& outcome) const;
   [[nodiscard]] TokenUse token_use() const { return {caller_->name, caller_->app.view(), grant_.id.view()}; }
   void pass(http::Exchange& exchange);
   [[nodiscard]] bool left_alone(http::Exchange& exchange);
@@ -102,9 +106,14 @@ class GatewayConversation final : public http::Conversation {
   std::uint64_t credential_ = 0;  ///< serial of the application token that was sent
   int watched_ = 0;               ///< status of an answer whose body may ask for the owner; 0: none
   FixedText<16> watched_coding_;
+  // By what the request is followed; kept when it is told or goes wrong.
+  FixedText<http::kRequestIdLength> request_id_;
+  FixedText<128> traceparent_;
+  FixedText<16> method_;
   bool has_grant_ = false;
   bool refreshed_ = false;
   bool unreplayed_ = false;
+  bool called_api_ = false;
   bool waiting_ = false;  ///< for tokens or credentials, not for the origin
   GatewayProblem answered_ = GatewayProblem::none;
   RequestClass class_ = RequestClass::gateway;

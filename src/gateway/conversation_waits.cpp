@@ -131,6 +131,8 @@ void GatewayConversation::wait_for_record(http::Exchange& exchange) {
   entry.app = caller_->app;
   entry.grant = GrantId(grant_.id.view());
   entry.user = UserId(grant_.user.view());
+  keep_trail(exchange.request());
+  entry.request_id = request_id_.view();
   auto arrive = [this](http::Exchange& again, Result<void> recorded) {
     waiting_ = false;
     recorded ? allow(again) : problem(again, GatewayProblem::provider_unavailable);

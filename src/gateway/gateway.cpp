@@ -45,11 +45,12 @@ Result<http::ServiceFactory> make_gateway(GatewayPorts ports, GatewayOptions opt
   if (!plan) return fail(plan.error());
   auto shared = std::make_shared<const GatewayOptions>(std::move(options));
   auto throttled = shared->remember_retry_after ? std::make_shared<ThrottledVehicles>() : nullptr;
-  return [ports, plan = std::move(*plan), shared,
-          throttled](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
+  auto ids = std::make_shared<http::RequestIds>("g");
+  return [ports, plan = std::move(*plan), shared, throttled,
+          ids](http::Worker& worker) -> Result<std::unique_ptr<http::Service>> {
     auto origins = Origins::open(*plan, worker);
     if (!origins) return fail(origins.error());
-    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), nullptr, throttled};
+    GatewayThread thread{ports, *shared, plan, std::move(*origins), worker.background(), nullptr, throttled, ids};
     if (shared->direct) thread.direct = shared->direct();
     return std::make_unique<GatewayService>(shared, std::move(thread));
   };

@@ -17,6 +17,7 @@
 #include "ports/credential_source.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/gatekeeper.hpp"
+#include "ports/request_log.hpp"
 #include "ports/token_source.hpp"
 
 namespace keyfob::gateway {
@@ -41,7 +42,8 @@ struct GatewayPorts {
   const Clock& clock;
   Metrics* metrics = nullptr;
   AttentionSink* attention = nullptr;
-  AuditLog* audit = nullptr;  ///< null: nothing is put on record
+  AuditLog* audit = nullptr;       ///< null: nothing is put on record
+  RequestLog* requests = nullptr;  ///< null: no line is written
 };
 
 struct GatewayOptions {

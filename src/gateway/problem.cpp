@@ -3,6 +3,7 @@
 #include <array>
 
 #include "http/problem.hpp"
+#include "http/request_id.hpp"
 
 namespace keyfob::gateway {
 namespace {
@@ -64,7 +65,8 @@ GatewayProblem problem_of(TokenProblem problem) {
 
 namespace {
 
-http::Response answer_with(int status, GatewayProblem problem, const ProblemDetails& details) {
+http::Response answer_with(int status, GatewayProblem problem, const ProblemDetails& details,
+                           std::string_view request_id) {
   const Row& row = row_of(problem);
   http::Problem out{.status = status, .code = row.code, .detail = details.detail};
   if (out.detail.empty()) out.detail = row.detail;
@@ -72,6 +74,7 @@ http::Response answer_with(int status, GatewayProblem problem, const ProblemDeta
     out.retry_after = details.retry_after.count() > 0 ? details.retry_after : kRetryAfter;
   }
   out.members.emplace_back("type", http::json_string("urn:keyfob:problem:" + std::string(row.code)));
+  if (!request_id.empty()) out.members.emplace_back("request_id", http::json_string(request_id));
   if (!details.user.empty()) out.members.emplace_back("user", http::json_string(details.user.view()));
   if (!details.vehicles.empty()) {
     std::vector<std::string_view> vehicles;
@@ -79,18 +82,19 @@ http::Response answer_with(int status, GatewayProblem problem, const ProblemDeta
     out.members.emplace_back("vehicles", http::json_strings(vehicles));
   }
   http::Response response = http::problem_response(out, kErrorHeader);
+  if (!request_id.empty()) response.headers.push_back({std::string(http::kRequestIdHeader), std::string(request_id)});
   if (row.status == 401) response.headers.push_back({"WWW-Authenticate", "Bearer realm=\"keyfob\""});
   return response;
 }
 
 }  // namespace
 
-http::Response to_response(GatewayProblem problem, const ProblemDetails& details) {
-  return answer_with(status_of(problem), problem, details);
+http::Response to_response(GatewayProblem problem, const ProblemDetails& details, std::string_view request_id) {
+  return answer_with(status_of(problem), problem, details, request_id);
 }
 
-http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details) {
-  return answer_with(status_of(problem) == 401 ? 401 : 403, problem, details);
+http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details, std::string_view request_id) {
+  return answer_with(status_of(problem) == 401 ? 401 : 403, problem, details, request_id);
 }
 
 }  // namespace keyfob::gateway

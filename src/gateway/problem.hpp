@@ -54,10 +54,13 @@ struct ProblemDetails {
   std::vector<VehicleId> vehicles{};
 };
 
+/// `request_id`: by which the answer can be found in the log, if there is one.
 /// application/problem+json with Keyfob-Error; 401 with WWW-Authenticate, 429 and 503 with Retry-After.
-[[nodiscard]] http::Response to_response(GatewayProblem problem, const ProblemDetails& details);
+[[nodiscard]] http::Response to_response(GatewayProblem problem, const ProblemDetails& details,
+                                         std::string_view request_id = {});
 /// The same to another gateway that asked for a verdict: 401 when the caller is unknown, else 403, because nginx takes
 /// any other status for a failure of its own. Code and header say what it really is.
-[[nodiscard]] http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details);
+[[nodiscard]] http::Response to_verdict(GatewayProblem problem, const ProblemDetails& details,
+                                        std::string_view request_id = {});
 
 }  // namespace keyfob::gateway

@@ -62,6 +62,74 @@ class Following(harness.Case):
         for name, value in sent.items():
             self.assertEqual(seen[name.lower()], value)
 
+    def lines(self, request_id):
+        """The entries of the log about one request."""
+        found = [json.loads(line) for line in self.world.daemon.text().splitlines() if line.startswith("{")]
+        return [entry for entry in found if entry.get("request_id") == request_id]
+
+    def log_as_json(self, level):
+        self.world.configure("log", "format", '"json"')
+        self.world.configure("log", "level", f'"{level}"')
+        self.world.restart()
+
+    def told(self, request_id):
+        lines = eventually(lambda: self.lines(request_id), f"{request_id} is in the log")
+        self.assertEqual(len(lines), 1, lines)
+        return lines[0]
+
+    def test_at_debug_each_request_is_a_line_with_its_id_its_route_and_its_trace(self):
+        self.log_as_json("debug")
+        pair = self.world.import_grant("ann-the-owner")
+        sent = {"traceparent": TRACE, "X-Request-Id": "call-1"}
+        path = f"/v2.0/vehicles/{pair['vehicle']}"
+        self.assertEqual(self.world.api("GET", path, headers=sent).status, 200)
+        line = self.told("call-1")
+        self.assertEqual((line["message"], line["method"], line["status"], line["code"]), ("request", "GET", "200", ""))
+        self.assertEqual((line["caller"], line["grant"], line["traceparent"]), ("backend", pair["grant"], TRACE))
+        self.assertTrue(line["route"].startswith("/v2.0/"), line)
+        self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh", headers=sent | {"X-Request-Id": "call-2"})
+        line = self.told("call-2")
+        self.assertEqual((line["route"], line["traceparent"]), ("/v1/grants/{id}/refresh", TRACE))
+        for number in (3, 4):  # the first disclosure of a minute takes another way than the next
+            answer = self.world.api("GET", "/v1/token?user=ann-the-owner", headers={"X-Request-Id": f"call-{number}"})
+            self.assertEqual(answer.headers["x-request-id"], f"call-{number}")
+            self.assertEqual(self.told(f"call-{number}")["route"], "/v1/token")
+        self.assertNotIn("ann-the-owner", self.world.daemon.text())
+        self.assertNotIn(pair["vehicle"], self.world.daemon.text())
+
+    def test_every_error_of_ours_names_its_request(self):
+        for method, path, headers in (("GET", "/v2.0/vehicles/none", {}), ("GET", "/nothing", {}), ("GET", "/v1/token?user=x", {}),
+                                      ("GET", "/v1/nothing", {}), ("GET", "/v1/token", {"Authorization": "Bearer kf_x_y"}),
+                                      ("GET", "/v2.0/vehicles/none", {"Authorization": "Bearer kf_x_y"}),
+                                      ("DELETE", "/v1/grants/none", {}), ("GET", "/v1/authz", {})):
+            with self.subTest(f"{method} {path} {headers}"):
+                answer = self.world.api(method, path, headers=headers | {"X-Request-Id": "call-5"})
+                self.assertGreaterEqual(answer.status, 400)
+                self.assertEqual((answer.headers["x-request-id"], answer.json["request_id"]), ("call-5", "call-5"))
+                answer = self.world.api(method, path, headers=headers)
+                self.assertRegex(answer.headers["x-request-id"], r"^\d{13}-g?\d+$")
+                self.assertEqual(answer.headers["x-request-id"], answer.json["request_id"])
+
+    def test_a_failure_is_in_the_log_under_the_id_that_the_caller_was_told(self):
+        self.log_as_json("info")
+        pair = self.world.import_grant("ann-the-owner", expires_in=0)
+        self.sim.stop()
+        token = self.world.api("GET", "/v1/token?user=ann-the-owner")
+        call = self.world.api("GET", f"/v2.0/vehicles/{pair['vehicle']}", headers={"traceparent": TRACE})
+        for answer in (token, call):
+            self.assertEqual((answer.status, answer.code), (503, "provider_unavailable"))
+            line = self.told(answer.json["request_id"])
+            self.assertEqual((line["status"], line["code"], line["caller"]), ("503", "provider_unavailable", "backend"))
+        self.assertEqual(self.told(call.json["request_id"])["traceparent"], TRACE)
+
+    def test_a_disclosure_to_another_gateway_is_on_record_under_its_id(self):
+        pair = self.world.import_grant("ann")
+        asked = {"X-Original-Method": "GET", "X-Original-URI": f"/v2.0/vehicles/{pair['vehicle']}", "X-Request-Id": "call-6"}
+        self.assertEqual(self.world.api("GET", "/v1/authz", headers=asked).status, 200)
+        admin = self.world.add_caller("admin", "admin", app=None)
+        trail = self.world.api("GET", "/v1/audit?action=token.disclosed", key=admin).json["entries"]
+        self.assertEqual([entry["request_id"] for entry in trail], ["call-6"])
+
     def test_one_request_id_is_in_the_answer_and_in_the_audit_trail(self):
         pair = self.world.import_grant("ann-the-owner")
         path = f"/v1/grants/{pair['grant']}/refresh"
