@@ -21,6 +21,7 @@
 #include "apps/keyfob/listeners.hpp"
 #include "apps/keyfob/node.hpp"
 #include "apps/keyfob/open_ports.hpp"
+#include "apps/keyfob/system_clock.hpp"
 #include "apps/keyfob/terminal.hpp"
 #include "config/parse.hpp"
 #include "http/certificate.hpp"
@@ -30,6 +31,7 @@
 #include "telemetry/log.hpp"
 #include "telemetry/metric_help.hpp"
 #include "telemetry/prometheus_metrics.hpp"
+#include "telemetry/request_lines.hpp"
 
 namespace keyfob::node {
 namespace {
@@ -63,11 +65,16 @@ class Observers {
     return std::make_unique<Observers>(std::move(*log));
   }
   explicit Observers(std::unique_ptr<telemetry::Log> log)
-      : log_(std::move(log)), lines_(*log_), counter_(metrics_), events_({&lines_, &counter_}) {}
+      : log_(std::move(log)),
+        lines_(*log_),
+        counter_(metrics_),
+        events_({&lines_, &counter_}),
+        requests_(*log_, clock_) {}
 
   [[nodiscard]] telemetry::Log& log() { return *log_; }
   [[nodiscard]] telemetry::PrometheusMetrics& metrics() { return metrics_; }
   [[nodiscard]] EventSink& events() { return events_; }
+  [[nodiscard]] RequestLog& requests() { return requests_; }
 
  private:
   std::unique_ptr<telemetry::Log> log_;
@@ -75,6 +82,8 @@ class Observers {
   telemetry::LogSink lines_;
   telemetry::EventCounter counter_;
   telemetry::EventTee events_;
+  SystemClock clock_;
+  telemetry::RequestLines requests_;
 };
 
 /// As many descriptors as this user may have: connections are what the daemon is made of.
@@ -123,6 +132,7 @@ class Daemon {
 
   ServeRequest request_;
   std::atomic<bool> ready_ = false;
+  std::atomic<bool> draining_ = false;
   std::atomic<bool> listening_ = false;  ///< from then on listeners_ is there
   asio::io_context signals_{1};
   std::unique_ptr<Observers> observers_;
@@ -145,6 +155,8 @@ Result<void> Daemon::open() {
   if (!state) return fail(state.error());
   NodeSurroundings surroundings{observers_->events(), observers_->metrics()};
   surroundings.ready = [this] { return ready_.load(std::memory_order_relaxed); };
+  surroundings.requests = &observers_->requests();
+  surroundings.draining = [this] { return draining_.load(std::memory_order_relaxed); };
   surroundings.metrics_text = [this] { return metrics_text(); };
   surroundings.complain = [this](const std::string& what) { observers_->log().write(LogLevel::error, what); };
   auto node = Node::open(request_.config, std::move(*state), std::move(surroundings));
@@ -243,7 +255,9 @@ void Daemon::wait_for_signal() {
 }
 
 void Daemon::drain() {
+  draining_ = true;
   observers_->log().write(LogLevel::info, "draining");
+  std::this_thread::sleep_for(request_.config.server.drain_delay);
   const bool clean = listeners_->drain(request_.config.server.drain_timeout);
   ready_ = false;
   node_->stop(request_.config.server.drain_timeout);

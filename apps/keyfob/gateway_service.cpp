@@ -28,6 +28,7 @@ Result<http::ServiceFactory> gateway_service(const config::Config& config, Node&
   gateway::GatewayPorts ports{node.gate(), node.engine(), node.engine().credentials(), node.clock(), &metrics};
   ports.attention = &node.engine().attention();
   ports.audit = node.audit();
+  ports.requests = node.requests();
   gateway::GatewayOptions options;
   for (const auto& [name, profile] : node.engine().directory().profiles()) options.profiles.push_back(*profile);
   const bool console = config.console.enabled;

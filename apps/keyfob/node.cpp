@@ -99,6 +99,7 @@ class ComposedNode final : public Node {
   api::Api& api() override { return *api_; }
   access::Gate& gate() override { return gate_; }
   engine::Engine& engine() override { return *engine_; }
+  RequestLog* requests() override { return surroundings_.requests; }
   AuditLog* audit() override { return audit_->log(); }
   const Clock& clock() const override { return clock_; }
   const NodeState& state() const override { return state_; }
@@ -150,7 +151,9 @@ Result<void> ComposedNode::open(const config::Config& config) {
 
 Result<void> ComposedNode::open_parts(const config::Config& config, const oauth::ProfileTable& profiles) {
   if (auto opened = open_masters(config.keys); !opened) return opened;
-  auto store = open_store(config.store, false, &surroundings_.metrics);
+  auto store = surroundings_.mirror == nullptr
+                   ? open_store(config.store, false, &surroundings_.metrics)
+                   : open_mirrored(state_.paths().working_copy(), *surroundings_.mirror, &surroundings_.metrics);
   if (!store) return fail(store.error());
   store_ = std::move(*store);
   auto spool = open_spool(state_.paths().spool(), surroundings_.metrics);
@@ -248,6 +251,8 @@ void ComposedNode::make_api() {
   api::ApiOptions options;
   options.version = KEYFOB_VERSION;
   options.ready = surroundings_.ready;
+  options.draining = surroundings_.draining;
+  options.requests = surroundings_.requests;
   options.metrics = surroundings_.metrics_text;
   options.access_changed = [this] { update_gate(); };
   options.rewrap = [this](std::string reference) { return rewrap(std::move(reference)); };

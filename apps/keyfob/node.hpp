@@ -14,6 +14,8 @@
 #include "config/config.hpp"
 #include "engine/engine.hpp"
 #include "ports/event_sink.hpp"
+#include "ports/request_log.hpp"
+#include "ports/row_mirror.hpp"
 
 namespace keyfob::node {
 
@@ -22,6 +24,9 @@ struct NodeSurroundings {
   EventSink& events;
   Metrics& metrics;
   std::function<bool()> ready{};
+  std::function<bool()> draining{};
+  RowMirror* mirror = nullptr;     ///< takes the place of [store]; outlives the node
+  RequestLog* requests = nullptr;  ///< null: no line is written for a request; outlives the node
   std::function<std::string()> metrics_text{};
   std::function<void(std::string)> complain{};  ///< what was found damaged and left as it is, with what to do
 };
@@ -49,6 +54,7 @@ class Node {
   [[nodiscard]] virtual api::Api& api() = 0;
   [[nodiscard]] virtual access::Gate& gate() = 0;
   [[nodiscard]] virtual engine::Engine& engine() = 0;
+  [[nodiscard]] virtual RequestLog* requests() = 0;
   /// Null before load() or start().
   [[nodiscard]] virtual AuditLog* audit() = 0;
   [[nodiscard]] virtual const Clock& clock() const = 0;

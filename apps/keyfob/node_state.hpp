@@ -19,6 +19,7 @@ struct StatePaths {
   [[nodiscard]] std::filesystem::path spool() const { return dir / "spool"; }
   [[nodiscard]] std::filesystem::path audit_head() const { return dir / "audit-head"; }
   [[nodiscard]] std::filesystem::path audit_counts() const { return dir / "audit-counts"; }
+  [[nodiscard]] std::filesystem::path working_copy() const { return dir / "rows.db"; }
   [[nodiscard]] std::filesystem::path admin_socket() const { return dir / "admin.sock"; }
 };
 

@@ -51,6 +51,13 @@ Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool
   return SqliteStore::open(path, std::move(options));
 }
 
+Result<std::unique_ptr<Store>> open_mirrored(const std::string& path, RowMirror& mirror, Metrics* metrics) {
+  SqliteOptions options;
+  options.metrics = metrics;
+  options.mirror = &mirror;
+  return SqliteStore::open(path, std::move(options));
+}
+
 ChangeNotices* notices_of(Store& store) { return dynamic_cast<ChangeNotices*>(&store); }
 
 Result<std::unique_ptr<KeyProvider>> open_master_key(const std::string& reference) {

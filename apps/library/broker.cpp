@@ -44,7 +44,9 @@ void library::EventCalls::emit(const Event& event) {
   on_event_({event.name, event.app.view(), event.grant.view(), event.user.view(), event.detail});
 }
 
-Broker::State::State(const BrokerConfig& settings) : events_(settings.on_event) {}
+Broker::State::State(const BrokerConfig& settings) : events_(settings.on_event) {
+  if (settings.store != nullptr) rows_ = std::make_unique<library::OwnRows>(settings.store);
+}
 
 Broker::State::~State() {
   if (node_ != nullptr) node_->stop(kLastPatience);
@@ -58,6 +60,7 @@ Result<void> Broker::State::open(const BrokerConfig& settings) {
   if (!state) return fail(state.error());
   node::NodeSurroundings surroundings{events_, metrics_};
   surroundings.complain = settings.on_complaint;
+  surroundings.mirror = rows_.get();
   auto node = node::Node::open(*config, std::move(*state), std::move(surroundings));
   if (!node) return fail(node.error());
   node_ = std::move(*node);

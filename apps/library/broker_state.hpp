@@ -23,6 +23,17 @@ class EventCalls final : public EventSink {
   std::function<void(const BrokerEvent&)> on_event_;
 };
 
+/// The caller's store as the store of ours that mirrors its rows sees it.
+class OwnRows final : public keyfob::RowMirror {
+ public:
+  explicit OwnRows(std::shared_ptr<RowStore> store) : store_(std::move(store)) {}
+  Result<MirroredRows> load() override;
+  Result<void> apply(const MirrorBatch& batch) override;
+
+ private:
+  std::shared_ptr<RowStore> store_;
+};
+
 }  // namespace library
 
 /// Tasks run on the engine's executor; executor() and wait_for() from any other thread.
@@ -55,6 +66,7 @@ class Broker::State {
 
   library::EventCalls events_;
   telemetry::NullMetrics metrics_;
+  std::unique_ptr<library::OwnRows> rows_;
   std::unique_ptr<node::Node> node_;  // after what it uses
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "keyfob/result.hpp"
+#include "keyfob/store.hpp"
 #include "keyfob/token.hpp"
 
 namespace keyfob {
@@ -32,6 +33,8 @@ struct BrokerConfig {
   bool create = false;     ///< make `directory` as `keyfob init` does when it is not there or empty
   std::string settings{};  ///< TOML of docs/reference/configuration.md, in place of keyfob.toml; paths are relative to
                            ///< `directory`
+  /// Where the rows go instead of into keyfob.db; `directory` still holds the master key, the spool and a working copy.
+  std::shared_ptr<RowStore> store{};
   /// Called on a thread of the broker's; must return soon and must not call the broker.
   std::function<void(const BrokerEvent&)> on_event{};
   std::function<void(std::string)> on_complaint{};  ///< what was found damaged and left as it is, and what to do

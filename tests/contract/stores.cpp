@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include "postgres_fixture.hpp"
+#include "rows_in_memory.hpp"
 #include "store/memory/memory_store.hpp"
+#include "store/sqlite/mirroring.hpp"
 #include "store/sqlite/sqlite_store.hpp"
 
 namespace keyfob::contract {
@@ -33,6 +35,40 @@ class SqliteUnderTest final : public StoreUnderTest {
  private:
   TempFolder folder_;
   ManualClock clock_;
+  std::unique_ptr<SqliteStore> store_;
+};
+
+/// A working copy of rows that are somebody else's. When a test is over, they are what the copy has, and another copy
+/// made of them is the same again.
+class MirroredUnderTest final : public StoreUnderTest {
+ public:
+  MirroredUnderTest() {
+    open("rows.db");
+    use(*store_);
+  }
+  ~MirroredUnderTest() override {
+    EXPECT_EQ(rows_in("rows.db"), rows_.rows.rows);
+    open("again.db");
+    EXPECT_EQ(rows_in("again.db"), rows_.rows.rows);
+  }
+  void advance(Milliseconds d) override { clock_.advance(d); }
+
+ private:
+  void open(const std::string& name) {
+    SqliteOptions options;
+    options.clock = &clock_;
+    options.mirror = &rows_;
+    store_ = SqliteStore::open(folder_.file(name), options).value();
+  }
+  std::map<std::string, std::string> rows_in(const std::string& name) {
+    store_.reset();
+    auto connection = sqlite::Connection::open(folder_.file(name), {}).value();
+    return sqlite::rows_of(*connection).value();
+  }
+
+  TempFolder folder_;
+  ManualClock clock_;
+  RowsInMemory rows_;
   std::unique_ptr<SqliteStore> store_;
 };
 
@@ -98,6 +134,7 @@ TempFolder::~TempFolder() {
 std::vector<StoreFactory> store_factories() {
   return {{"memory", [] { return std::make_unique<MemoryUnderTest>(); }},
           {"sqlite", [] { return std::make_unique<SqliteUnderTest>(); }},
+          {"sqlite_of_mirrored_rows", [] { return std::make_unique<MirroredUnderTest>(); }},
           {"postgres", [] { return std::make_unique<PostgresUnderTest>(PostgresUnderTest::Way::direct); }},
           {"postgres_behind_pgbouncer",
            [] { return std::make_unique<PostgresUnderTest>(PostgresUnderTest::Way::through_a_pooler); }}};

@@ -74,9 +74,27 @@ class Library(unittest.TestCase):
         self.assertIn("event: grant.refreshed", err)
         self.assertEqual(harness.exchange(sim.origin, "GET", "/_sim/stats").json["rotations"], 1)
 
+    def test_the_broker_lives_on_a_store_of_the_programs_own(self):
+        sim = harness.Program([harness.BIN / "smartcar-sim", "--listen", "127.0.0.1:0"], self.room / "own-sim.log",
+                              r"listening on (http://\S+)")
+        self.addCleanup(sim.kill)
+        harness.exchange(sim.origin, "POST", "/_sim/clients", {"client_id": "my-app", "client_secret": "my-secret"})
+        pair = harness.exchange(sim.origin, "POST", "/_sim/issue", {"client_id": "my-app"}).json
+        secrets = {"KEYFOB_ACCESS_TOKEN": pair["access_token"], "KEYFOB_REFRESH_TOKEN": pair["refresh_token"]}
+        code, out, err = self.example("03_own_store", "own", "rows.journal", sim.origin, "ann", environment=secrets)
+        self.assertEqual((code, err), (0, ""), out)
+        self.assertEqual(out, "generation 2\na full journal: unavailable\ngeneration 3\n"
+                              "elsewhere: the same grant yes, generation 4\n")
+        stats = harness.exchange(sim.origin, "GET", "/_sim/stats").json
+        self.assertEqual((stats["rotations"], stats["refresh"]["second_uses"]), (3, 0))
+        journal = (self.room / "rows.journal").read_bytes()
+        self.assertIn(b"grants/", journal)
+        for token in secrets.values():
+            self.assertNotIn(token.encode(), journal, "the journal has sealed tokens only")
+
     def test_what_is_installed_stands_alone_and_names_no_place_of_the_build(self):
         headers = sorted((self.prefix / "include" / "keyfob").glob("*.hpp"))
-        self.assertEqual(len(headers), 5)
+        self.assertEqual(len(headers), 6)
         for header in headers:
             for name in re.findall(r'#include [<"]([^>"]+)[>"]', header.read_text()):
                 allowed = name.startswith("keyfob/") or "/" not in name or name == "boost/asio/awaitable.hpp"

@@ -196,4 +196,8 @@ void Connection::record_failure(int code) {
   if (!failure_) failure_ = error_of(handle_, code);
 }
 
+void Connection::record_failure(Error failure) {
+  if (!failure_) failure_ = std::move(failure);
+}
+
 }  // namespace keyfob::sqlite

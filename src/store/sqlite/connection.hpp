@@ -129,6 +129,10 @@ class Connection {
   void interrupt();
   /// Remembers what SQLite said last.
   void record_failure(int code);
+  /// Somebody else's failure ends what is being run, too.
+  void record_failure(Error failure);
+  /// For what this class has no words for, within store/sqlite.
+  [[nodiscard]] sqlite3* native() { return handle_; }
 
  private:
   friend class Query;

@@ -44,13 +44,13 @@ Result<void> judge(const Found& found, EmptyFile empty) {
   return {};
 }
 
-void apply(Connection& connection, const Found& found) {
+void apply(Connection& connection, const Found& found, int last) {
   if (found.empty) {
     connection.execute(kMarkAsOurs);
     connection.execute("CREATE TABLE schema_migrations (version INTEGER NOT NULL PRIMARY KEY)");
   }
   for (const auto& migration : migrations()) {
-    if (migration.number <= found.version) continue;
+    if (migration.number <= found.version || migration.number > last) continue;
     connection.execute(migration.sql);
     connection.query("INSERT INTO schema_migrations (version) VALUES (?)").with(migration.number).run();
   }
@@ -77,13 +77,17 @@ Result<void> use_write_ahead_log(Connection& connection) {
 }  // namespace
 
 Result<void> migrate(Connection& connection, EmptyFile empty) {
+  return migrate(connection, empty, migrations().back().number);
+}
+
+Result<void> migrate(Connection& connection, EmptyFile empty, int last) {
   auto ready = check(connection, empty);
   if (ready) ready = use_write_ahead_log(connection);
   if (!ready) return ready;
   connection.execute("BEGIN IMMEDIATE");
   const Found found = look(connection);  // again: another process may have migrated meanwhile
   auto judged = judge(found, empty);
-  if (judged) apply(connection, found);
+  if (judged) apply(connection, found, last);
   if (judged) connection.execute("COMMIT");
   auto failure = connection.take_failure();
   if (connection.in_transaction()) connection.execute("ROLLBACK");

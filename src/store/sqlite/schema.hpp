@@ -21,5 +21,7 @@ enum class EmptyFile : std::uint8_t { make_store, is_damaged };
 /// Brings the store to the program's schema. conflict: the store is newer than the program. invalid_argument: a
 /// database, but not Keyfob's. damaged: it has no tables and `empty` says that it should.
 Result<void> migrate(Connection& connection, EmptyFile empty);
+/// The same, but no further than `last`.
+Result<void> migrate(Connection& connection, EmptyFile empty, int last);
 
 }  // namespace keyfob::sqlite

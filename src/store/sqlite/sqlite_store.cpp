@@ -1,6 +1,7 @@
 #include "store/sqlite/sqlite_store.hpp"
 
 #include <charconv>
+#include <filesystem>
 #include <utility>
 
 #include "store/sqlite/async.hpp"
@@ -9,6 +10,7 @@
 #include "store/sqlite/file_guard.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/key_queries.hpp"
+#include "store/sqlite/mirroring.hpp"
 #include "store/sqlite/outbox_queries.hpp"
 #include "store/sqlite/schema.hpp"
 
@@ -19,8 +21,11 @@ using sqlite::submit;
 
 struct SqliteStore::Machinery {
   Machinery(sqlite::StoreClock the_clock, std::unique_ptr<Connection> writing,
-            std::vector<std::unique_ptr<Connection>> reading, Metrics* metrics)
-      : clock(std::move(the_clock)), readers(std::move(reading), metrics), writer(std::move(writing), metrics) {}
+            std::unique_ptr<sqlite::Mirroring> mirroring, std::vector<std::unique_ptr<Connection>> reading,
+            Metrics* metrics)
+      : clock(std::move(the_clock)),
+        readers(std::move(reading), metrics),
+        writer(std::move(writing), std::move(mirroring), metrics) {}
 
   sqlite::StoreClock clock;
   // Both touched by the writer's thread only.
@@ -40,12 +45,30 @@ Result<void> prepare_file(const std::string& path, bool create) {
   return sqlite::check_private_file(path);
 }
 
+/// A working copy is made anew.
+Result<void> remove_working_copy(const std::string& path) {
+  for (const char* tail : {"", "-wal", "-shm"}) {
+    std::error_code failure;
+    std::filesystem::remove(path + tail, failure);
+    if (failure) return fail(ErrorCode::unavailable, "cannot remove " + path + tail + ": " + failure.message());
+  }
+  return {};
+}
+
+/// Durability is the mirror's.
+Result<std::unique_ptr<sqlite::Mirroring>> mirror_rows(Connection& writer, const SqliteOptions& options) {
+  if (options.mirror == nullptr) return nullptr;
+  writer.execute("PRAGMA synchronous=OFF");
+  return sqlite::Mirroring::begin(writer, *options.mirror);
+}
+
 Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const SqliteOptions& options) {
   sqlite::ConnectionOptions settings;
   settings.busy_timeout = options.busy_timeout;
   settings.cache_kib = options.cache_kib;
   auto connection = Connection::open(path, settings);
   if (!connection) return connection;
+  if (options.mirror != nullptr) return connection;
   const auto empty = options.create ? sqlite::EmptyFile::make_store : sqlite::EmptyFile::is_damaged;
   if (auto migrated = sqlite::migrate(**connection, empty); !migrated) return fail(std::move(migrated.error()));
   if (auto synced = sqlite::sync_folder_of(path); !synced) return fail(std::move(synced.error()));
@@ -77,16 +100,21 @@ SqliteStore::SqliteStore(std::unique_ptr<Machinery> machinery) : machinery_(std:
 SqliteStore::~SqliteStore() = default;
 
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, SqliteOptions options) {
+  options.create = options.create || options.mirror != nullptr;
+  if (options.mirror != nullptr)
+    if (auto removed = remove_working_copy(path); !removed) return fail(std::move(removed.error()));
   if (auto prepared = prepare_file(path, options.create); !prepared) return fail(std::move(prepared.error()));
   auto clock = sqlite::StoreClock::make(options.clock, options.boot_id);
   if (!clock) return fail(std::move(clock.error()));
   auto writer = open_writer(path, options);
   if (!writer) return fail(std::move(writer.error()));
+  auto mirroring = mirror_rows(**writer, options);
+  if (!mirroring) return fail(std::move(mirroring.error()));
   auto readers = open_readers(path, options);
   if (!readers) return fail(std::move(readers.error()));
   const auto version = data_version(**writer);
-  auto machinery =
-      std::make_unique<Machinery>(std::move(*clock), std::move(*writer), std::move(*readers), options.metrics);
+  auto machinery = std::make_unique<Machinery>(std::move(*clock), std::move(*writer), std::move(*mirroring),
+                                               std::move(*readers), options.metrics);
   machinery->seen_version = version;
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(machinery)));
 }

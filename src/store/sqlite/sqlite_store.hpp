@@ -14,6 +14,7 @@
 
 #include "ports/clock.hpp"
 #include "ports/event_sink.hpp"
+#include "ports/row_mirror.hpp"
 #include "ports/store.hpp"
 
 namespace keyfob {
@@ -27,6 +28,8 @@ struct SqliteOptions {
   const Clock* clock = nullptr;            ///< null: the system's; used on the store's threads
   std::string boot_id{};                   ///< empty: the system's
   Metrics* metrics = nullptr;              ///< what calls take; null: nobody wants to know
+  /// The rows are somebody else's: the file is a working copy of theirs and made anew. Outlives the store.
+  RowMirror* mirror = nullptr;
 };
 
 class SqliteStore final : public Store {

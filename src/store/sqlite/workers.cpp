@@ -14,15 +14,18 @@ constexpr char kRollback[] = "ROLLBACK";
 
 /// Runs `body` between BEGIN and COMMIT. Returns what went wrong, with nothing left open.
 template <class Body>
-std::optional<Error> transaction(Connection& connection, Body body) {
+std::optional<Error> transaction(Connection& connection, Mirroring* mirroring, Body body) {
   connection.query(kBegin).run();
   body();
+  if (mirroring != nullptr && !connection.failed())
+    if (auto published = mirroring->publish(); !published) connection.record_failure(std::move(published.error()));
   connection.query(kCommit).run();
   auto failure = connection.take_failure();
   if (connection.in_transaction()) {
     connection.query(kRollback).run();
     static_cast<void>(connection.take_failure());
   }
+  if (mirroring != nullptr) mirroring->settle(!failure);
   return failure;
 }
 
@@ -55,8 +58,11 @@ void JobQueue::close() {
   arrived_.notify_all();
 }
 
-Writer::Writer(std::unique_ptr<Connection> connection, Metrics* metrics)
-    : metrics_(metrics), connection_(std::move(connection)), thread_([this] { work(); }) {}
+Writer::Writer(std::unique_ptr<Connection> connection, std::unique_ptr<Mirroring> mirroring, Metrics* metrics)
+    : metrics_(metrics),
+      connection_(std::move(connection)),
+      mirroring_(std::move(mirroring)),
+      thread_([this] { work(); }) {}
 
 Writer::~Writer() {
   queue_.close();
@@ -82,7 +88,7 @@ void Writer::run_outside(Jobs& jobs) {
 
 void Writer::run_together(Jobs jobs) {
   bool failed_in_the_middle = false;
-  auto failure = transaction(*connection_, [&] {
+  auto failure = transaction(*connection_, mirroring_.get(), [&] {
     const bool begun = !connection_->failed();
     for (auto& job : jobs) job->run(*connection_);
     failed_in_the_middle = begun && connection_->failed();
@@ -95,7 +101,7 @@ void Writer::run_together(Jobs jobs) {
 }
 
 void Writer::run_alone(std::unique_ptr<Job> job) {
-  auto failure = transaction(*connection_, [&] { job->run(*connection_); });
+  auto failure = transaction(*connection_, mirroring_.get(), [&] { job->run(*connection_); });
   job->finish(std::move(failure));
 }
 

@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "ports/store_timing.hpp"
 #include "store/sqlite/connection.hpp"
+#include "store/sqlite/mirroring.hpp"
 
 namespace keyfob::sqlite {
 
@@ -49,8 +50,9 @@ class JobQueue {
 /// Destruction finishes what was pushed.
 class Writer {
  public:
-  /// `metrics` may be null; it outlives this.
-  explicit Writer(std::unique_ptr<Connection> connection, Metrics* metrics = nullptr);
+  /// `mirroring` (of that connection) and `metrics` may be null; metrics outlive this.
+  explicit Writer(std::unique_ptr<Connection> connection, std::unique_ptr<Mirroring> mirroring = nullptr,
+                  Metrics* metrics = nullptr);
   ~Writer();
   void push(std::unique_ptr<Job> job) { queue_.push(std::move(job)); }
   [[nodiscard]] StoreTiming timing() const { return {metrics_, StoreAccess::write}; }
@@ -64,6 +66,7 @@ class Writer {
 
   Metrics* metrics_;
   std::unique_ptr<Connection> connection_;
+  std::unique_ptr<Mirroring> mirroring_;  // before the connection goes
   JobQueue queue_;
   std::thread thread_;
 };
