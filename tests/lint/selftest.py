@@ -27,10 +27,16 @@ SOUND = {
     "testing/clock.hpp": "#pragma once\n",
     "apps/keyfob/main.cpp": '#include "main_parts.hpp"\n#include "engine/engine.hpp"\n#include <CLI/CLI.hpp>\nint main() {}\n',
     "apps/keyfob/main_parts.hpp": "#pragma once\n",
+    "docs/a.md": "# A page\n\n[itself](#a-page), [b](b.md#two-words), [outside](https://example.com/x)\n",
+    "docs/b.md": "# B\n\n## `Two` words\n\n`[not](a-link.md)`\n",
 }
 
 # checker, file, content, a piece of the message that must come
 PLANTED = [
+    ("links", "docs/c.md", "[gone](gone.md)", "gone.md leads nowhere"),
+    ("links", "docs/c.md", "![picture](images/gone.png)", "images/gone.png leads nowhere"),
+    ("links", "docs/c.md", "[b](b.md#three-words)", "the page has no such heading"),
+    ("links", "packaging/a.yaml", "# see docs/how-to/gone.md", "there is no docs/how-to/gone.md"),
     ("layers", "src/core/a.hpp", '#include "engine/engine.hpp"', "src/core may not include engine"),
     ("layers", "src/store/memory/a.hpp", '#include "store/sqlite/store.hpp"', "may not include store/sqlite"),
     ("layers", "src/engine/a.cpp", '#include "testing/clock.hpp"', "may not include testing"),
@@ -113,7 +119,7 @@ def tidy_gate():
 
 def main():
     failures = []
-    for checker in ("layers", "functions", "secrets"):
+    for checker in ("layers", "functions", "secrets", "links"):
         code, output = run(checker, {})
         if code != 0:
             failures.append(f"{checker} complains about the sound tree:\n{output}")
