@@ -9,7 +9,8 @@ build=(build-essential cmake ninja-build pkg-config ccache mold git
        prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libhttp-parser-dev
        libp11-kit-dev python3 curl openssl ca-certificates)
 rest=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev postgresql pgbouncer haproxy wrk strace valgrind spin faketime softhsm2 opensc
-      gdb chromium fonts-dejavu-core)
+      gdb chromium fonts-dejavu-core
+      man-db python3-yaml systemd prometheus)  # pages, manifests, units, rules
 # Commands that may well come from elsewhere than Debian (NodeSource, nginx.org): wanted only when the command is missing.
 commands=(node:nodejs npm:npm nginx:nginx-light)
 

@@ -1,10 +1,14 @@
 """The Debian package: built, unpacked into a clean root, its parts looked at by those who will read them."""
 
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
 import unittest
+
+import yaml
 
 import harness
 
@@ -56,14 +60,63 @@ class Package(unittest.TestCase):
         ours = [line for line in done.stderr.splitlines() if not any(word in line for word in of_the_root)]
         self.assertEqual(ours, [], done)
 
-    def test_the_manifests_are_yaml_with_a_kind_each(self):
-        try:
-            import yaml
-        except ImportError:
-            self.skipTest("python3-yaml is not installed")
-        for file in (ROOT / "packaging" / "kubernetes").glob("*.yaml"):
-            for document in yaml.safe_load_all(file.read_text()):
-                self.assertTrue(document["kind"] and document["metadata"]["name"], file)
+    def documents(self):
+        text = (ROOT / "packaging" / "kubernetes" / "keyfob.yaml").read_text()
+        return {f"{d['kind']} {d['metadata']['name']}": d for d in yaml.safe_load_all(text)}
+
+    def test_the_manifests_hang_together(self):
+        documents = self.documents()
+        nodes = documents["StatefulSet keyfob"]["spec"]
+        pod = nodes["template"]["spec"]
+        container = pod["containers"][0]
+        self.assertEqual({"ConfigMap keyfob", "Service keyfob", f"Service {nodes['serviceName']}", "ServiceAccount keyfob",
+                          "PodDisruptionBudget keyfob"} - documents.keys(), set())
+        labels = nodes["template"]["metadata"]["labels"]
+        for selecting in ("Service keyfob", "Service keyfob-nodes"):
+            self.assertEqual(documents[selecting]["spec"]["selector"], labels)
+        mounted = {mount["name"] for mount in container["volumeMounts"]}
+        volumes = {v["name"] for v in pod["volumes"]} | {v["metadata"]["name"] for v in nodes["volumeClaimTemplates"]}
+        self.assertEqual(mounted, volumes)
+        port = container["ports"][0]
+        self.assertIn(f":{port['containerPort']}\"", documents["ConfigMap keyfob"]["data"]["keyfob.toml"])
+        for probe in ("readinessProbe", "livenessProbe"):
+            self.assertEqual(container[probe]["httpGet"]["port"], port["name"])
+
+    def test_the_page_about_kubernetes_makes_the_secrets_that_the_manifest_wants(self):
+        pod = self.documents()["StatefulSet keyfob"]["spec"]["template"]["spec"]
+        wanted = {(v["valueFrom"]["secretKeyRef"]["name"], v["valueFrom"]["secretKeyRef"]["key"]) for v in pod["containers"][0]["env"]}
+        page = (ROOT / "docs" / "how-to" / "kubernetes.md").read_text()
+        self.assertEqual(set(re.findall(r"create secret generic (\S+) --from-file=([^=]+)=", page)), wanted)
+        certificates = [v["secret"]["secretName"] for v in pod["volumes"] if "secret" in v]
+        self.assertEqual(re.findall(r"create secret tls (\S+) ", page), certificates)
+
+    def test_a_pod_has_time_for_its_drain(self):
+        documents = self.documents()
+        text = documents["ConfigMap keyfob"]["data"]["keyfob.toml"]
+        drain = sum(int(seconds) for seconds in re.findall(r'(?m)^drain_\w+ = "(\d+)s"$', text))
+        self.assertGreater(documents["StatefulSet keyfob"]["spec"]["template"]["spec"]["terminationGracePeriodSeconds"], drain)
+
+    def test_the_manifests_configuration_runs_with_the_key_that_init_made_in_a_variable(self):
+        """As the pod has it, but for the addresses of its machine and a store that is here."""
+        world = harness.World()
+        self.addCleanup(world.close)
+        text = self.documents()["ConfigMap keyfob"]["data"]["keyfob.toml"]
+        openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                   "/CN=keyfob", "-keyout", world.root / "tls.key", "-out", world.root / "tls.crt"]
+        self.assertEqual(run(*openssl).returncode, 0)
+        for there, here in (("0.0.0.0:7420", "127.0.0.1:0"), ("/run/keyfob/tls", str(world.root)),
+                            ("/var/lib/keyfob/state", str(world.home / "state")),
+                            ("postgresql://keyfob@postgres/keyfob?target_session_attrs=read-write", f"sqlite:{world.database}")):
+            self.assertIn(there, text)
+            text = text.replace(there, here)
+        world.config_file.write_text(text)
+        (key := world.home / "keyfob.key").rename(world.root / "kept")
+        environment = os.environ | {"KEYFOB_MASTER_KEY": (world.root / "kept").read_text()}
+        self.assertFalse(key.exists())
+        daemon = harness.Program([harness.BIN / "keyfob", "--config", world.config_file, "serve"], world.root / "log",
+                                 r"keyfob listening on (https://\S+)", environment)
+        self.addCleanup(daemon.kill)
+        self.assertEqual(run("curl", "-sk", f"{daemon.origin}/readyz").stdout, "ready\n")
 
 
 if __name__ == "__main__":
