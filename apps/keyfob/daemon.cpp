@@ -65,11 +65,9 @@ class Observers {
     return std::make_unique<Observers>(std::move(*log));
   }
   explicit Observers(std::unique_ptr<telemetry::Log> log)
-      : log_(std::move(log)),
-        lines_(*log_),
-        counter_(metrics_),
-        events_({&lines_, &counter_}),
-        requests_(*log_, clock_) {}
+      : log_(std::move(log)), lines_(*log_), counter_(metrics_), events_({&lines_, &counter_}), requests_(*log_, [] {
+          return SystemClock().boot();
+        }) {}
 
   [[nodiscard]] telemetry::Log& log() { return *log_; }
   [[nodiscard]] telemetry::PrometheusMetrics& metrics() { return metrics_; }
@@ -82,7 +80,6 @@ class Observers {
   telemetry::LogSink lines_;
   telemetry::EventCounter counter_;
   telemetry::EventTee events_;
-  SystemClock clock_;
   telemetry::RequestLines requests_;
 };
 

@@ -13,7 +13,7 @@ bool RequestLines::wants(int status) const noexcept { return status >= kFailure 
 
 /// Roughly: two threads that meet at the turn of a second may both begin it.
 bool RequestLines::within_budget() {
-  const std::int64_t now = std::chrono::duration_cast<seconds>(clock_.boot().time_since_epoch()).count();
+  const std::int64_t now = std::chrono::duration_cast<seconds>(boot_().time_since_epoch()).count();
   if (second_.exchange(now, std::memory_order_relaxed) != now) told_.store(0, std::memory_order_relaxed);
   return told_.fetch_add(1, std::memory_order_relaxed) < kFailuresPerSecond;
 }

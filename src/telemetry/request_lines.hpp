@@ -5,8 +5,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
+#include <utility>
 
-#include "ports/clock.hpp"
 #include "ports/request_log.hpp"
 #include "telemetry/log.hpp"
 
@@ -16,8 +17,8 @@ class RequestLines final : public RequestLog {
  public:
   static constexpr std::uint32_t kFailuresPerSecond = 20;
 
-  /// Both must outlive it.
-  RequestLines(Log& log, const Clock& clock) : log_(log), clock_(clock) {}
+  /// The log must outlive it. `boot`: what time it is, on any thread.
+  RequestLines(Log& log, std::function<BootTime()> boot) : log_(log), boot_(std::move(boot)) {}
   [[nodiscard]] bool wants(int status) const noexcept override;
   void write(const RequestLine& line) override;
 
@@ -25,7 +26,7 @@ class RequestLines final : public RequestLog {
   [[nodiscard]] bool within_budget();
 
   Log& log_;
-  const Clock& clock_;
+  std::function<BootTime()> boot_;
   std::atomic<std::int64_t> second_ = 0;
   std::atomic<std::uint32_t> told_ = 0;
 };
