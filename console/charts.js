@@ -77,19 +77,24 @@ function legend(series, format) {
     name, total === undefined ? "" : ` ${format(total)}`)));
 }
 
-function table_of(series, history, range, format) {
-  const count = range.minutes / range.slot;
-  const seen = Array.from({ length: count }, (_, slot) => slot).filter((slot) => series.some(({ values }) => values[slot] !== null));
+/// What the slots of a chart are: {count, head, name(slot), begin, end}.
+function times(history, range) {
+  return { count: range.minutes / range.slot, head: "From", name: (slot) => clock(slot_time(history, range, slot)),
+    begin: clock(slot_time(history, range, 0)), end: clock(new Date(history.now)), order: (slots) => slots.reverse() };
+}
+
+function table_of(series, axis, format) {
+  const seen = Array.from({ length: axis.count }, (_, slot) => slot).filter((slot) => series.some(({ values }) => values[slot] !== null));
   return el("table", null,
-    el("thead", null, el("tr", null, el("th", { scope: "col" }, "From"), series.map(({ name }) => el("th", { scope: "col" }, name)))),
-    el("tbody", null, seen.reverse().map((slot) => el("tr", null,
-      el("td", null, clock(slot_time(history, range, slot))),
+    el("thead", null, el("tr", null, el("th", { scope: "col" }, axis.head), series.map(({ name }) => el("th", { scope: "col" }, name)))),
+    el("tbody", null, axis.order(seen).map((slot) => el("tr", null,
+      el("td", null, axis.name(slot)),
       series.map(({ values }) => el("td", null, values[slot] === null ? "" : format(values[slot])))))));
 }
 
 /// Lets the pointer and the arrow keys read single slots.
-function readable(plot, picture, { series, history, range, format }, readout) {
-  const count = range.minutes / range.slot;
+function readable(plot, picture, { series, axis, format }, readout) {
+  const { count } = axis;
   const cursor = svg("line", { class: "cursor", y1: 0, y2: kHeight, visibility: "hidden" });
   picture.append(cursor);
   let at = count - 1;
@@ -98,7 +103,7 @@ function readable(plot, picture, { series, history, range, format }, readout) {
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, ((at + 0.5) * 1000) / count);
     cursor.setAttribute("visibility", "visible");
     const figures = series.map(({ name, values }) => `${name} ${values[at] === null ? "-" : format(values[at])}`);
-    readout.textContent = `${clock(slot_time(history, range, at))}: ${figures.join(", ")}`;
+    readout.textContent = `${axis.name(at)}: ${figures.join(", ")}`;
   }
   function rest() {
     cursor.setAttribute("visibility", "hidden");
@@ -118,9 +123,10 @@ function readable(plot, picture, { series, history, range, format }, readout) {
   });
 }
 
-/// `series`: {name, values (slots), mark (class of the shapes), key (class of the legend), total?}
-export function chart({ title, unit, kind, series, history, range, format, empty }) {
-  const count = range.minutes / range.slot;
+/// `series`: {name, values (slots), mark (class of the shapes), key (class of the legend), total?}. `axis`: what the slots
+/// are, when they are not the minutes of `history` in `range`.
+export function chart({ title, unit, kind, series, history, range, axis = times(history, range), format, empty }) {
+  const { count } = axis;
   const at_slot = Array.from({ length: count }, (_, slot) => series.map(({ values }) => values[slot] ?? 0));
   const top = ceiling(Math.max(0, ...at_slot.map((some) => (kind === "bars" ? sum(some) : Math.max(0, ...some)))));
   const nothing = at_slot.every((some) => some.every((value) => value === 0));
@@ -132,12 +138,12 @@ export function chart({ title, unit, kind, series, history, range, format, empty
   const readout = el("span", { class: "readout", role: "status" });
   const plot = el("div", { class: "plot" }, picture,
     nothing ? el("div", { class: "none" }, empty) : el("span", { class: "top" }, format(top)));
-  readable(plot, picture, { series, history, range, format }, readout);
+  readable(plot, picture, { series, axis, format }, readout);
   return el("figure", null,
     el("figcaption", null, el("h2", null, title), readout, el("span", { class: "muted" }, unit)),
     plot,
     el("div", { class: "axis", "aria-hidden": "true" },
-      el("span", null, clock(slot_time(history, range, 0))), el("span", null, clock(new Date(history.now)))),
+      el("span", null, axis.begin), el("span", null, axis.end)),
     legend(series, format),
-    el("details", null, el("summary", null, "Figures"), table_of(series, history, range, format)));
+    el("details", null, el("summary", null, "Figures"), table_of(series, axis, format)));
 }

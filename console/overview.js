@@ -47,6 +47,31 @@ function charts(history, range) {
       series: [{ name: "in the queue", values: slots(history, history.due, range, last), mark: "line-1", key: "key-line-1" }] }));
 }
 
+/// Slot 0 is what is late already, the others are days.
+function renewals_chart({ at, renewals }) {
+  const name = (slot) => (slot === 0 ? "overdue" : day(new Date(Date.parse(at) + (slot - 1) * 86400000)));
+  const days = [null, ...renewals.days];
+  return chart({
+    title: "Expiring grants", unit: "by the day on which they have to be renewed", kind: "bars", format: count,
+    empty: "None has to be renewed within thirty days",
+    axis: { count: days.length, head: "Day", name, begin: "overdue, today", end: name(days.length - 1), order: (slots) => slots },
+    series: [
+      { name: "overdue", values: days.map((_, slot) => (slot === 0 ? renewals.overdue : null)), mark: "c1", key: "c1", total: renewals.overdue },
+      { name: "within thirty days", values: days, mark: "bar", key: "bar", total: sum(renewals.days) }] });
+}
+
+const kStatuses = [["active", "Active", ""], ["suspect", "Being confirmed", "warn"], ["needs_reauth", "Must reconnect", "warn"],
+  ["revoking", "Being revoked", ""], ["revoked", "Revoked", ""]];
+
+/// All nodes' grants; nothing for whoever sees one application only.
+function census_panel(census) {
+  if (census === null) return null;
+  return el("section", null, el("div", { class: "head" }, el("h2", null, "Grants")),
+    el("dl", { class: "tiles" }, kStatuses.map(([status, words, kind]) =>
+      tile(words, count(census.grants[status]), census.grants[status] > 0 ? kind : ""))),
+    el("div", { class: "charts" }, renewals_chart(census)));
+}
+
 function tile(name, value, kind = "", small = "") {
   return el("div", { class: `tile ${kind}` }, el("dt", null, name), el("dd", null, value, small && el("small", null, ` ${small}`)));
 }
@@ -114,7 +139,7 @@ export async function show_overview(stage) {
     since.textContent = `this node, version ${seen.status.version}, since ${day(started)}, ${clock(started)}`;
     choice.replaceChildren(segments(range, choose));
     body.replaceChildren(...verdicts(seen.history, seen.status), tiles(seen.history, seen.status),
-      charts(seen.history, kRanges[range]), reconnect_panel(seen.waiting));
+      charts(seen.history, kRanges[range]), ...[census_panel(seen.census)].filter(Boolean), reconnect_panel(seen.waiting));
   }
   function choose(name) {
     range = name;
@@ -122,9 +147,9 @@ export async function show_overview(stage) {
     choice.querySelector("[aria-pressed=true]").focus();
   }
   async function load() {
-    const [history, status, waiting] = await Promise.all([call("GET", "history"), call("GET", "status"),
-      call("GET", "grants", { query: { status: "needs_reauth", limit: 5 } })]);
-    seen = { history, status, waiting };
+    const [history, status, waiting, census] = await Promise.all([call("GET", "history"), call("GET", "status"),
+      call("GET", "grants", { query: { status: "needs_reauth", limit: 5 } }), call("GET", "census").catch(() => null)]);
+    seen = { history, status, waiting, census };
   }
   /// Not under somebody's hands: an open table or a chart that is being read stays as it is.
   const in_use = () => document.hidden || body.contains(document.activeElement) || body.querySelector("details[open], figure:hover");

@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "apps/keyfob/console_census.hpp"
 #include "apps/keyfob/gateway_service.hpp"
 #include "apps/keyfob/inherited.hpp"
 #include "apps/keyfob/system_clock.hpp"
@@ -79,6 +80,8 @@ std::shared_ptr<console::Console> make_console(const config::Config& config, Nod
   options.sessions.idle = config.console.idle;
   options.sessions.lifetime = config.console.lifetime;
   options.audit = node.audit();
+  auto census = std::make_shared<ConsoleCensus>(config.store, node.clock());
+  options.census = [census] { return census->json(); };
   options.listener_has_tls = config.server.tls.has_value();
   auto made = std::make_shared<console::Console>(node.api(), node.gate(), node.clock(), options);
   auto samples = made->take_samples(std::make_unique<SystemClock>());

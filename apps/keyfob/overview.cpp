@@ -80,7 +80,20 @@ Result<GrantCounts> count_grants(const config::StoreConfig& store) {
   return path.empty() ? postgres::count_grants(database_of(store)) : sqlite::count_grants(path);
 }
 
+Result<Renewals> count_renewals(const config::StoreConfig& store, WallTime now) {
+  const std::string path = sqlite_path(store);
+  return path.empty() ? postgres::count_renewals(database_of(store), now) : sqlite::count_renewals(path, now);
+}
+
 }  // namespace
+
+Result<Census> take_census(const config::StoreConfig& store, WallTime now) {
+  const auto grants = count_grants(store);
+  if (!grants) return fail(grants.error());
+  const auto renewals = count_renewals(store, now);
+  if (!renewals) return fail(renewals.error());
+  return Census{*grants, *renewals};
+}
 
 Result<Schemas> schemas_of(const config::StoreConfig& store) {
   const std::string path = sqlite_path(store);

@@ -29,6 +29,14 @@ struct Overview {
 /// errors of the store.
 [[nodiscard]] Result<Overview> look_over(const config::Config& config, WallTime now);
 
+/// How many grants there are, and by when they have to be renewed.
+struct Census {
+  GrantCounts grants{};
+  Renewals renewals{};
+};
+/// Reads the status of every grant, so it is for people: a second or so for a million. Errors of the store.
+[[nodiscard]] Result<Census> take_census(const config::StoreConfig& store, WallTime now);
+
 /// The store's schema and the one that this program writes.
 struct Schemas {
   int there = 0;

@@ -26,6 +26,7 @@ constexpr std::string_view kRoot = "/console/";
 constexpr std::string_view kSession = "/console/session";
 constexpr std::string_view kApi = "/console/api/";
 constexpr std::string_view kHistory = "/console/api/history";
+constexpr std::string_view kCensus = "/console/api/census";
 constexpr std::size_t kLargestKey = 512;
 
 /// What of /v1 the pages may call. Nothing here discloses a token or makes an API key.
@@ -163,6 +164,7 @@ struct Console::State {
   http::Response sign_out(const http::Request& request);
   http::Response session(const http::Request& request);
   Task<Totals> totals() const;
+  Task<http::Response> count_grants(const Admission& caller) const;
 
   static Task<http::Response> answer(std::shared_ptr<State> self, http::Request request);
   static Task<http::Response> call(std::shared_ptr<State> self, http::Request request);
@@ -254,6 +256,14 @@ Task<Totals> Console::State::totals() const {
   co_return read_totals(response.status == 200 ? std::string_view(response.body) : std::string_view());
 }
 
+/// Counts are of the whole installation, so they are nothing for admins of one application.
+Task<http::Response> Console::State::count_grants(const Admission& caller) const {
+  if (!caller.app.empty() || !options.census) co_return api::json_response(200, "null");
+  const auto counted = co_await options.census();
+  if (!counted) co_return refusal("store_unavailable", "the grants cannot be counted now", "try again");
+  co_return api::json_response(200, *counted);
+}
+
 Task<http::Response> Console::State::call(std::shared_ptr<State> self, http::Request request) {
   auto admitted = self->admit(request);
   if (!admitted) co_return std::move(admitted.error());
@@ -261,6 +271,11 @@ Task<http::Response> Console::State::call(std::shared_ptr<State> self, http::Req
     if (request.method != "GET") co_return not_allowed("GET");
     const Totals now = co_await self->totals();
     co_return api::json_response(200, self->history.json(self->clock.wall(), now, minutes_in(request.query())));
+  }
+  if (request.path() == kCensus) {
+    if (request.method != "GET") co_return not_allowed("GET");
+    http::Response counted = co_await self->count_grants(**admitted);
+    co_return counted;
   }
   http::Request forwarded = for_api(std::move(request));
   const api::Match match = api::match_endpoint(forwarded.method, forwarded.path());

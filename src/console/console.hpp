@@ -5,6 +5,8 @@
 //                              in them
 //   POST   /console/session    {"api_key"}: signs an admin in. GET: who is signed in. DELETE: signs out
 //   GET    /console/api/history?minutes=N   figures of this node (history.hpp)
+//   GET    /console/api/census   how many grants there are of each status, and by when they have to be renewed; null
+//                              for admins of one application
 //   *      /console/api/...    the calls of /v1/... that the pages need, and only those, as the session's caller.
 //                              None of them answers with a token or an API key
 //
@@ -12,12 +14,15 @@
 // disabled callers and failures are the Gatekeeper's business here as they are in /v1. Everything but the files wants
 // the header of guard.hpp.
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "api/api.hpp"
 #include "console/sessions.hpp"
 #include "http/message.hpp"
+#include "ports/async.hpp"
 #include "ports/audit.hpp"
 #include "ports/clock.hpp"
 #include "ports/gatekeeper.hpp"
@@ -28,6 +33,8 @@ struct ConsoleOptions {
   SessionLimits sessions{};
   AuditLog* audit = nullptr;  ///< null: who signs in is not put on record
   bool listener_has_tls = false;
+  /// JSON about all grants for the overview; empty: there is none.
+  std::function<Task<Result<std::string>>()> census{};
 };
 
 /// Not for public_listen.

@@ -2,6 +2,7 @@
 """The console as somebody on call uses it: in a real browser, over the real daemon."""
 
 import re
+import time
 import urllib.parse
 
 import browser as driver
@@ -154,12 +155,35 @@ class Actions(ConsoleCase):
             self.page.click("button", name)
             self.page.sees("token pairs replaced 1")
 
+    def test_grants_by_status_and_by_the_day_on_which_they_have_to_be_renewed(self):
+        soon, late = self.world.import_grant("soon")["grant"], self.world.import_grant("late")["grant"]
+        self.world.import_grant("well")
+        gone = self.world.import_grant("gone")["grant"]
+        self.world.api("DELETE", f"/v1/grants/{gone}")
+        self.world.daemon.stop()
+        now = int(time.time() * 1000)
+        self.world.sql("UPDATE grants SET renew_by = ? WHERE grant_id = ?", now + 3 * 86400000 + 7200000, soon)
+        self.world.sql("UPDATE grants SET renew_by = ?, due_at = ? WHERE grant_id = ?", now - 60000, now + 86400000, late)
+        self.world.serve()
+        self.sign_in()
+        self.page.sees("Expiring grants")
+        tiles = self.page.run("[...document.querySelectorAll('section .tiles .tile')].map((t) => t.innerText.replace(/\\s+/g, ' ').toUpperCase())")
+        self.assertEqual(tiles, ["ACTIVE 3", "BEING CONFIRMED 0", "MUST RECONNECT 0", "BEING REVOKED 0", "REVOKED 1"])
+        self.page.sees("overdue 1")
+        rows = self.page.run("[...document.querySelectorAll('section figure tbody tr')].map((r) => [...r.cells].map((c) => c.textContent))")
+        self.assertEqual(rows[0], ["overdue", "1", ""])
+        self.assertEqual([i for i, row in enumerate(rows) if row[2] not in ("", "0")], [4], rows)
+        self.page.run("document.querySelector('section figure svg[tabindex]').focus()")
+        self.page.press("Home")
+        self.assertIn("overdue 1", self.page.text("section .readout"))
+
     def test_an_applications_admin_sees_that_application_and_no_other(self):
         self.world.add_app("another")
         self.world.import_grant("ann")
         key = self.world.add_caller("bert", "admin", app="another")
         self.sign_in(key)
         self.assertIn("another", self.page.text("#who"))
+        self.assertNotIn("Expiring grants", self.page.text("main"), "counts are of the whole installation")
         self.find("ann")
         self.page.heading("Nothing found for ann")
 

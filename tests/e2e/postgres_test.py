@@ -78,6 +78,36 @@ class OneNode(OnPostgres):
         again = self.world.cli("init", "--dir", self.root / "other", "--store", self.server.url())
         self.assertNotEqual(again.code, 0, "another master key over existing data")
 
+    def test_the_console_makes_every_call_of_its_pages(self):
+        """What tests/browser does on SQLite, without the browser."""
+        pair = self.world.import_grant("ann")
+        self.world.import_grant("bob")
+        key = self.world.add_caller("anna", "admin", app=None)
+        own = {"Keyfob-Console": "1", "Origin": self.world.daemon.origin}
+        signed_in = self.world.anonymous("POST", "/console/session", {"api_key": key}, own)
+        self.assertEqual(signed_in.status, 200, signed_in)
+        own["Cookie"] = signed_in.headers["set-cookie"].split(";")[0]
+
+        def ask(path, method="GET", status=200, body=None):
+            answer = self.world.anonymous(method, f"/console/api/{path}", body, own)
+            self.assertEqual(answer.status, status, answer)
+            return answer.json if answer.body else None
+        named = f"grants/{pair['grant']}"
+        self.assertEqual(ask("status")["outbox"], [])
+        self.assertEqual([app["name"] for app in ask("apps")["apps"]], [harness.APP])
+        for query in ("user=ann", f"vehicle={pair['vehicle']}"):
+            self.assertEqual([g["id"] for g in ask(f"grants?app={harness.APP}&{query}")["grants"]], [pair["grant"]])
+        self.assertEqual(ask(f"{named}/refresh?app={harness.APP}", "POST")["generation"], 2)
+        self.assertEqual(ask(f"{named}?app={harness.APP}")["status"], "active")
+        self.assertTrue(ask(f"{named}/outlook?app={harness.APP}")["renew_by"])
+        self.assertGreaterEqual(sum(ask("history")["refreshed"]), 1)
+        self.assertIn("grant.refreshed", [e["action"] for e in ask(f"audit?subject={pair['grant']}")["entries"]])
+        self.assertTrue(ask(f"connect?app={harness.APP}", "POST", 201, {"user": "cat"})["url"])
+        ask(f"{named}?app={harness.APP}", "DELETE", 204)
+        census = ask("census")
+        self.assertEqual((census["grants"]["active"], census["grants"]["revoked"]), (1, 1))
+        self.assertEqual(census["renewals"]["overdue"] + sum(census["renewals"]["days"]) + census["renewals"]["later"], 1)
+
     def test_an_empty_database_is_not_served_by_mistake(self):
         self.world.daemon.stop()
         self.server.sql("CREATE DATABASE empty")

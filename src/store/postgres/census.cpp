@@ -8,6 +8,10 @@ namespace {
 
 constexpr char kCount[] = "SELECT status, count(*), count(attention_reason) FROM grants GROUP BY status";
 
+constexpr char kRenewals[] =
+    "SELECT CASE WHEN renew_by < $1 THEN -1 ELSE least((renew_by - $1) / 86400000, 1000) END, count(*) FROM grants "
+    "WHERE status IN ('active', 'suspect') GROUP BY 1";
+
 Result<std::unique_ptr<Session>> open(const Database& database) {
   Settings settings;
   settings.url = database.url;
@@ -31,6 +35,20 @@ Result<GrantCounts> count_grants(const Database& database) {
     counts.attention += static_cast<std::uint64_t>(rows.integer());
   }
   return counts;
+}
+
+Result<Renewals> count_renewals(const Database& database, WallTime now) {
+  auto session = open(database);
+  if (!session) return fail(session.error());
+  auto outcome = (*session)->run(call(kRenewals, now));
+  if (outcome.kind != Outcome::Kind::done) return fail(std::move(outcome.error));
+  Renewals renewals;
+  Rows& rows = outcome.rows.front();
+  while (rows.next()) {
+    const auto day = rows.integer();
+    renewals.add(day, static_cast<std::uint64_t>(rows.integer()));
+  }
+  return renewals;
 }
 
 Result<int> schema_of(const Database& database) {

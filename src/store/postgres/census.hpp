@@ -16,6 +16,8 @@ struct Database {
 
 /// Reads every grant's status.
 [[nodiscard]] Result<GrantCounts> count_grants(const Database& database);
+/// Out of one index, without the grants.
+[[nodiscard]] Result<Renewals> count_renewals(const Database& database, WallTime now);
 
 /// The schema of a database, without changing it (0: no tables of Keyfob), and the one this program writes.
 [[nodiscard]] Result<int> schema_of(const Database& database);

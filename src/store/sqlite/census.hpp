@@ -9,5 +9,7 @@
 namespace keyfob::sqlite {
 
 [[nodiscard]] Result<GrantCounts> count_grants(const std::string& path);
+/// Out of one index, without the grants.
+[[nodiscard]] Result<Renewals> count_renewals(const std::string& path, WallTime now);
 
 }  // namespace keyfob::sqlite
