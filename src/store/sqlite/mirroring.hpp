@@ -23,7 +23,7 @@ struct MirroredTable {
   std::string name;
   std::vector<std::string> columns{};
   std::vector<std::size_t> key{};  ///< columns of the primary key of a table without rowids; empty: the rowid
-  bool own_rowid = false;        ///< the rowid is none of its columns
+  bool own_rowid = false;          ///< the rowid is none of its columns
 };
 
 /// One column's value; a text, bytes, an integer or null.
