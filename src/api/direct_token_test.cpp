@@ -70,7 +70,7 @@ class DirectTokenTest : public ::testing::Test {
   };
   Said direct(const std::string& target, const std::string& as, const std::string& method = "GET") {
     KeptAnswer exchange(method + ' ' + target + " HTTP/1.1\r\nHost: keyfob\r\nAuthorization: Bearer " + as +
-                        "\r\n\r\n");
+                        (request_id.empty() ? "" : "\r\nX-Request-Id: " + request_id) + "\r\n\r\n");
     EXPECT_TRUE(exchange.scanned) << target;
     if (!DirectToken::wants(exchange.request())) return {};
     const auto admitted = world.gate.admit({.authorization = exchange.request().authorization()});
@@ -80,11 +80,13 @@ class DirectTokenTest : public ::testing::Test {
     return {answered, exchange.said};
   }
   std::string general(const std::string& target, const std::string& as, const std::string& method = "GET") {
-    const http::Response response = world.send({.method = method, .target = target, .as = as});
+    const http::Response response =
+        world.send({.method = method, .target = target, .headers = {{"X-Request-Id", request_id}}, .as = as});
     return std::to_string(response.status) + '\n' + http::header_lines(response) + '\n' + response.body;
   }
 
   ApiWorld world;
+  std::string request_id = "call-1";
   std::unique_ptr<DirectToken> token = world.api.direct_token();
 };
 
@@ -98,6 +100,18 @@ TEST_F(DirectTokenTest, AnswersWhatTheGeneralWayAnswersByteForByte) {
       EXPECT_EQ(said.text, general(target, as)) << target << ' ' << as;
       EXPECT_EQ(said.text.substr(0, 3), "200");
     }
+  }
+}
+
+TEST_F(DirectTokenTest, AnswersWithTheIdOfTheRequestAndMakesOneForARefusal) {
+  const std::string target = "/v1/token?vehicle=car-1";
+  EXPECT_NE(direct(target, "backend").text.find("\r\nX-Request-Id: call-1\r\n"), std::string::npos);
+  for (const char* none : {"", "two words"}) {
+    request_id = none;
+    EXPECT_EQ(direct(target, "backend").text.find("X-Request-Id"), std::string::npos);
+    EXPECT_EQ(direct(target, "backend").text, general(target, "backend"));
+    EXPECT_NE(direct(target, "nobody").text.find("X-Request-Id: "), std::string::npos);
+    EXPECT_NE(direct(target, "nobody").text.find("\"request_id\":"), std::string::npos);
   }
 }
 
