@@ -39,10 +39,13 @@ Task<void> put_on_record(Services& services, const Endpoint& endpoint, std::shar
   static_cast<void>(settled);
 }
 
-void count_refusal(Services& services, std::string_view actor, const Problem& problem) {
+void count_refusal(Services& services, const Endpoint& endpoint, std::string_view actor, std::string_view request_id,
+                   const Problem& problem) {
   AuditLog* const log = services.options.audit;
   const bool refused = problem.status == 401 || problem.status == 403 || problem.status == 429;
-  if (log != nullptr && refused) log->count_refusal(actor, {}, problem.code);
+  if (log == nullptr || !refused) return;
+  const std::string asked = std::string(endpoint.method) + " " + std::string(endpoint.path);
+  log->count_refusal({.actor = actor, .code = problem.code, .asked = asked, .request_id = request_id});
 }
 
 Task<Answer<void>> record_disclosure(Services& services, const Call& call, const GrantToken& token) {

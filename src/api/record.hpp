@@ -13,7 +13,8 @@ namespace keyfob::api {
 Task<void> put_on_record(Services& services, const Endpoint& endpoint, std::shared_ptr<const AuditEntry> note,
                          const Outcome& outcome);
 /// 401, 403 and 429 are counted, whatever was asked.
-void count_refusal(Services& services, std::string_view actor, const Problem& problem);
+void count_refusal(Services& services, const Endpoint& endpoint, std::string_view actor, std::string_view request_id,
+                   const Problem& problem);
 
 /// This caller gets a token of this grant: on record before the answer goes out. store_unavailable: it could not be,
 /// and the policy is to refuse.

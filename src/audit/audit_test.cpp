@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 const NodeId kNode{"node-a"};
 constexpr TokenUse kUse{"backend", "app-1", "g1"};
@@ -211,13 +212,37 @@ TEST_F(AuditTrail, calls_are_counted_without_loss_and_written_once_a_minute) {
     const std::string grant = "g" + std::to_string(i % 700);
     trail->count_use({"backend", "app-1", grant});
   }
-  for (int i = 0; i < 5; ++i) trail->count_refusal("backend", "app-1", "forbidden");
+  for (int i = 0; i < 5; ++i) trail->count_refusal({"backend", "forbidden"});
   pass(minutes(1));
   pass(seconds(2));
   pass(seconds(2));
   EXPECT_EQ(total("token.used"), 10'000U);
   EXPECT_EQ(total("request.refused"), 5U);
   EXPECT_LE(store.appends - before, 20) << "neither a write per call nor one per grant";
+  EXPECT_THAT(verified().faults, IsEmpty());
+}
+
+TEST_F(AuditTrail, the_first_refusal_of_a_minute_says_what_was_asked_and_the_rest_cost_nothing) {
+  start();
+  const int before = store.appends;
+  for (int i = 0; i < 1000; ++i) {
+    trail->count_refusal({"backend", "forbidden", "GET /v1/token", "user-" + std::to_string(i), "r-" + std::to_string(i)});
+    trail->count_refusal({"", "unauthenticated", "GET /v1/status", "", "s-" + std::to_string(i)});
+  }
+  ASSERT_TRUE(await(trail->settled()));
+  EXPECT_LE(store.appends - before, 2);
+  std::vector<std::string> told;
+  for (const AuditRecord& record : records()) {
+    const AuditEntry& entry = record.entry;
+    if (entry.action == "request.refused" && entry.count == 0) {
+      told.push_back(entry.actor + "|" + entry.outcome + "|" + entry.subject + "|" + entry.user.str() + "|" + entry.request_id);
+    }
+  }
+  EXPECT_THAT(told, UnorderedElementsAre("backend|forbidden|GET /v1/token|user-0|r-0", "|unauthenticated|GET /v1/status||s-0"));
+  pass(minutes(1));
+  pass(seconds(2));
+  pass(seconds(2));
+  EXPECT_EQ(total("request.refused"), 2000U);
   EXPECT_THAT(verified().faults, IsEmpty());
 }
 

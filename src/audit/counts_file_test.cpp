@@ -86,7 +86,7 @@ class CountsFileTest : public ::testing::Test {
 TEST_F(CountsFileTest, what_a_killed_process_counted_is_the_first_that_the_next_one_writes) {
   start();
   use(7);
-  trail->count_refusal("backend", "app-1", "forbidden");
+  trail->count_refusal({"backend", "forbidden"});
   kill();
   EXPECT_EQ(total("token.used"), 0U);
   start();

@@ -55,6 +55,20 @@ AuditEntry entry_about_the_trail(WallTime at, std::string_view action, std::stri
   return entry;
 }
 
+/// One of those that are counted elsewhere.
+AuditEntry particulars_of(const Refusal& refusal, WallTime now) {
+  AuditEntry entry;
+  entry.at = now;
+  entry.actor = refusal.actor;
+  entry.action = action_of(TallyKind::refused);
+  entry.outcome = refusal.code;
+  entry.user = UserId(refusal.user);
+  entry.subject = refusal.asked;
+  entry.count = 0;
+  entry.request_id = refusal.request_id;
+  return entry;
+}
+
 /// What makes two entries the same, wherever they stand.
 Bytes content_of(const AuditEntry& entry) { return encode({NodeId(), 0, DataKeyId(), entry, {}}); }
 
@@ -414,8 +428,12 @@ Task<Result<void>> Trail::settled() {
 
 void Trail::count_use(TokenUse use) noexcept { state_->tally.count({TallyKind::used, use.actor, use.app, use.grant}); }
 
-void Trail::count_refusal(std::string_view actor, std::string_view app, std::string_view code) noexcept {
-  state_->tally.count({TallyKind::refused, actor, app, code});
+void Trail::count_refusal(const Refusal& refusal) {
+  const TallyKey key{TallyKind::refused, refusal.actor, {}, refusal.code};
+  if (state_->tally.count_recorded(key)) return;
+  state_->tally.count(key);
+  state_->tally.mark_recorded(key);
+  record(particulars_of(refusal, state_->clock.wall()));
 }
 
 bool Trail::count_disclosure(TokenUse use) noexcept { return state_->tally.count_recorded(disclosed(use)); }

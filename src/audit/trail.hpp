@@ -43,7 +43,7 @@ class Trail final : public AuditLog {
   void record(AuditEntry entry) override;
   Task<Result<void>> settled() override;
   void count_use(TokenUse use) noexcept override;
-  void count_refusal(std::string_view actor, std::string_view app, std::string_view code) noexcept override;
+  void count_refusal(const Refusal& refusal) override;
   bool count_disclosure(TokenUse use) noexcept override;
   Task<Result<void>> record_disclosure(AuditEntry entry) override;
 

@@ -23,7 +23,7 @@ struct AuditEntry {
   GrantId grant{};
   UserId user{};
   std::string subject{};    ///< name of whatever else it was done to
-  std::uint64_t count = 1;  ///< how many times, of aggregated ones
+  std::uint64_t count = 1;  ///< how many times, of aggregated ones; 0: one of those, for its particulars
   std::string request_id{};
 };
 

@@ -59,6 +59,15 @@ struct TokenUse {
   std::string_view grant;
 };
 
+/// Who was refused what.
+struct Refusal {
+  std::string_view actor;  ///< empty: nobody that is known
+  std::string_view code;
+  std::string_view asked = {};  ///< method and pattern of the route, never the path: that may be anything
+  std::string_view user = {};   ///< whom a known caller named
+  std::string_view request_id = {};
+};
+
 /// Any thread, all of it. Order is kept per thread that records.
 class AuditLog {
  public:
@@ -72,8 +81,9 @@ class AuditLog {
   // The hot path: no allocation, no wait, about 50 ns. Counted per minute, written at its end.
   /// A token was put into a request to the provider.
   virtual void count_use(TokenUse use) noexcept = 0;
-  /// A request was refused with `code`.
-  virtual void count_refusal(std::string_view actor, std::string_view app, std::string_view code) noexcept = 0;
+  /// Counted by actor and code. The first of these in each minute gets an entry of its own, too, which says what was
+  /// asked and counts nothing (so that the counts add up): refusals by the thousand cost no more.
+  virtual void count_refusal(const Refusal& refusal) = 0;
   /// True: this caller was given a token of this grant in this minute, that is on record, and now it was counted once
   /// more. False: record_disclosure() first.
   [[nodiscard]] virtual bool count_disclosure(TokenUse use) noexcept = 0;
