@@ -48,6 +48,13 @@ Answer<WallTime> read_since(const Services& services, const std::string& text) {
   return refuse("bad_request", "since: neither a time nor a duration", "since=2026-01-02T03:04:05Z or since=24h");
 }
 
+/// Whoever reads wants to see what happened up to now. What cannot be written is not there to be read.
+Task<void> write_counts(const Services& services) {
+  if (services.options.audit == nullptr) co_return;
+  const Result<void> written = co_await services.options.audit->write_counts();
+  static_cast<void>(written);
+}
+
 Answer<std::vector<AuditHead>> read_heads(std::string_view body) {
   std::vector<AuditHead> heads;
   if (body.empty()) return heads;
@@ -78,6 +85,7 @@ Task<Outcome> list_audit(Services& services, Call call) {
   AuditQuery query{*since, call.query.text("subject"), call.query.text("action"),
                    {},     call.query.text("cursor"),  *limit};
   if (*app != nullptr) query.app = (*app)->app().id;
+  co_await write_counts(services);
   const auto page = co_await (*reader)->find(std::move(query));
   if (!page) co_return refuse(page.error());
   const auto directory = services.directory();
@@ -95,6 +103,7 @@ Task<Outcome> list_audit_heads(Services& services, Call call) {
   static_cast<void>(call);
   const auto reader = reader_of(services);
   if (!reader) co_return std::unexpected(reader.error());
+  co_await write_counts(services);
   const auto heads = co_await (*reader)->heads();
   if (!heads) co_return refuse(heads.error());
   const json::object out{{"heads", head_array(*heads)}};

@@ -199,7 +199,7 @@ TEST_F(AuditTrail, a_disclosure_is_durable_before_it_may_be_counted) {
   EXPECT_EQ(total("token.disclosed"), 1U);
   EXPECT_TRUE(trail->count_disclosure(kUse));
   EXPECT_FALSE(trail->count_disclosure({"another", "app-1", "g1"}));
-  EXPECT_FALSE(trail->count_disclosure({"backend", "app-1", "g2"}));
+  EXPECT_TRUE(trail->count_disclosure({"backend", "app-1", "g2"})) << "that backend is given tokens is on record";
   pass(minutes(1));
   pass(seconds(2));
   EXPECT_FALSE(trail->count_disclosure(kUse)) << "a new minute begins with a durable record";
@@ -226,7 +226,8 @@ TEST_F(AuditTrail, the_first_refusal_of_a_minute_says_what_was_asked_and_the_res
   start();
   const int before = store.appends;
   for (int i = 0; i < 1000; ++i) {
-    trail->count_refusal({"backend", "forbidden", "GET /v1/token", "user-" + std::to_string(i), "r-" + std::to_string(i)});
+    trail->count_refusal(
+        {"backend", "forbidden", "GET /v1/token", "user-" + std::to_string(i), "r-" + std::to_string(i)});
     trail->count_refusal({"", "unauthenticated", "GET /v1/status", "", "s-" + std::to_string(i)});
   }
   ASSERT_TRUE(await(trail->settled()));
@@ -235,15 +236,35 @@ TEST_F(AuditTrail, the_first_refusal_of_a_minute_says_what_was_asked_and_the_res
   for (const AuditRecord& record : records()) {
     const AuditEntry& entry = record.entry;
     if (entry.action == "request.refused" && entry.count == 0) {
-      told.push_back(entry.actor + "|" + entry.outcome + "|" + entry.subject + "|" + entry.user.str() + "|" + entry.request_id);
+      told.push_back(entry.actor + "|" + entry.outcome + "|" + entry.subject + "|" + entry.user.str() + "|" +
+                     entry.request_id);
     }
   }
-  EXPECT_THAT(told, UnorderedElementsAre("backend|forbidden|GET /v1/token|user-0|r-0", "|unauthenticated|GET /v1/status||s-0"));
+  EXPECT_THAT(
+      told, UnorderedElementsAre("backend|forbidden|GET /v1/token|user-0|r-0", "|unauthenticated|GET /v1/status||s-0"));
   pass(minutes(1));
   pass(seconds(2));
   pass(seconds(2));
   EXPECT_EQ(total("request.refused"), 2000U);
   EXPECT_THAT(verified().faults, IsEmpty());
+}
+
+TEST_F(AuditTrail, what_was_counted_is_on_record_as_soon_as_somebody_wants_to_read_it) {
+  start();
+  for (int i = 0; i < 3; ++i) trail->count_use(kUse);
+  ASSERT_TRUE(await(trail->write_counts()));
+  EXPECT_EQ(total("token.used"), 3U);
+  trail->count_use(kUse);
+  ASSERT_TRUE(await(trail->write_counts()));
+  ASSERT_TRUE(await(trail->write_counts()));
+  EXPECT_EQ(total("token.used"), 4U) << "each once";
+}
+
+TEST_F(AuditTrail, more_callers_than_there_is_room_for_cost_more_records_and_nothing_else) {
+  start();
+  for (int i = 0; i < 10'000; ++i) trail->count_refusal({"caller-" + std::to_string(i), "forbidden"});
+  ASSERT_TRUE(await(trail->write_counts()));
+  EXPECT_EQ(total("request.refused"), 10'000U);
 }
 
 TEST_F(AuditTrail, stopping_writes_the_counts_of_the_present_minute) {

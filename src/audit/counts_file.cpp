@@ -133,7 +133,7 @@ void TallySlot::take(const TallyKey& asked, std::int64_t at) {
   const Names names = fitted(asked);
   minute = at;
   kind = asked.kind;
-  recorded = 0;
+  unused = 0;
   actor = static_cast<std::uint8_t>(names.actor.size());
   app = static_cast<std::uint8_t>(names.app.size());
   object = static_cast<std::uint8_t>(names.object.size());

@@ -37,9 +37,9 @@ struct TallySlot {
   std::int64_t minute = 0;   ///< its beginning, milliseconds since 1970
   std::uint64_t serial = 0;  ///< none twice while a process lives; 0 in what it found at its start
   TallyKind kind = TallyKind::used;
-  std::uint8_t recorded = 0;
+  std::uint8_t unused = 0;
   std::uint8_t actor = 0, app = 0, object = 0;  ///< sizes within text
-  std::array<std::uint8_t, 3> unused{};
+  std::array<std::uint8_t, 3> unused_too{};
   std::array<char, kText> text{};
 
   [[nodiscard]] static std::uint64_t hash_of(const TallyKey& key, std::int64_t minute);

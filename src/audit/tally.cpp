@@ -7,6 +7,7 @@ namespace keyfob::audit {
 namespace {
 
 constexpr std::int64_t kMinute = 60'000;
+constexpr std::size_t kMarkPlaces = 8;
 
 TallyCount count_of(const TallySlot& slot, bool journalled) {
   const TallyKey key = slot.key();
@@ -42,7 +43,9 @@ Tally::Tally(std::unique_ptr<CountsFile> file)
 
 void Tally::set_minute(WallTime now) {
   const std::int64_t ms = to_unix_ms(now);
-  minute_.store(ms - ms % kMinute, std::memory_order_relaxed);
+  const std::int64_t minute = ms - ms % kMinute;
+  if (minute_.exchange(minute, std::memory_order_relaxed) == minute) return;
+  for (auto& mark : marks_) mark.store(0, std::memory_order_relaxed);
 }
 
 /// Journal first, then clear: whoever reads both tells a count that is in both by its serial.
@@ -91,22 +94,22 @@ void Tally::count(const TallyKey& key) noexcept {
   ++slot_of(shard, hash, key, minute).count;
 }
 
-bool Tally::count_recorded(const TallyKey& key) noexcept {
-  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
-  const std::uint64_t hash = TallySlot::hash_of(key, minute);
-  Shard& shard = shard_of(hash);
-  const std::scoped_lock lock(shard.mutex);
-  TallySlot& slot = slot_of(shard, hash, key, minute);
-  if (slot.recorded != 0) ++slot.count;
-  return slot.recorded != 0;
+bool Tally::is_marked(const TallyKey& key) const noexcept {
+  const std::uint64_t hash = TallySlot::hash_of(key, minute_.load(std::memory_order_relaxed));
+  for (std::size_t i = 0; i < kMarkPlaces; ++i) {
+    if (marks_[(hash + i) % kMarks].load(std::memory_order_acquire) == hash) return true;
+  }
+  return false;
 }
 
-void Tally::mark_recorded(const TallyKey& key) {
-  const std::int64_t minute = minute_.load(std::memory_order_relaxed);
-  const std::uint64_t hash = TallySlot::hash_of(key, minute);
-  Shard& shard = shard_of(hash);
-  const std::scoped_lock lock(shard.mutex);
-  slot_of(shard, hash, key, minute).recorded = 1;
+/// Where all places are taken, an older mark gives way.
+void Tally::mark(const TallyKey& key) noexcept {
+  const std::uint64_t hash = TallySlot::hash_of(key, minute_.load(std::memory_order_relaxed));
+  for (std::size_t i = 0; i < kMarkPlaces; ++i) {
+    std::uint64_t none = 0;
+    if (marks_[(hash + i) % kMarks].compare_exchange_strong(none, hash, std::memory_order_release)) return;
+  }
+  marks_[hash % kMarks].store(hash, std::memory_order_release);
 }
 
 std::vector<TallyCount> Tally::take(bool all) {

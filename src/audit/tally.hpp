@@ -37,9 +37,9 @@ class Tally {
   /// What the counts from now on belong to.
   void set_minute(WallTime now);
   void count(const TallyKey& key) noexcept;
-  /// Counts, if mark_recorded() was called for this key in this minute.
-  [[nodiscard]] bool count_recorded(const TallyKey& key) noexcept;
-  void mark_recorded(const TallyKey& key);
+  /// Whether mark() was called for this key in this minute. A mark may get lost, of which there are at most kMarks.
+  [[nodiscard]] bool is_marked(const TallyKey& key) const noexcept;
+  void mark(const TallyKey& key) noexcept;
   /// Takes out the counts of minutes that are over, or all.
   [[nodiscard]] std::vector<TallyCount> take(bool all);
 
@@ -57,6 +57,7 @@ class Tally {
   static constexpr std::size_t kShards = 64;
   static constexpr std::size_t kSlots = 128;
   static_assert(kShards * 2 * kSlots == CountsFile::kSlots);
+  static constexpr std::size_t kMarks = 4096;
   /// The counts of one minute; the next one has the other table, so that a table is only ever cleared as a whole.
   struct Table {
     std::span<TallySlot> slots{};
@@ -73,6 +74,8 @@ class Tally {
 
   std::atomic<std::int64_t> minute_ = 0;
   std::atomic<std::uint64_t> serial_ = 1;
+  /// Hashes with the minute in them, each in one of 8 places; read by every request, so without a lock.
+  std::array<std::atomic<std::uint64_t>, kMarks> marks_{};
   std::unique_ptr<CountsFile> file_;
   std::vector<TallySlot> memory_;  // instead of a file
   std::unique_ptr<std::array<Shard, kShards>> shards_;

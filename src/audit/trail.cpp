@@ -72,7 +72,8 @@ AuditEntry particulars_of(const Refusal& refusal, WallTime now) {
 /// What makes two entries the same, wherever they stand.
 Bytes content_of(const AuditEntry& entry) { return encode({NodeId(), 0, DataKeyId(), entry, {}}); }
 
-TallyKey disclosed(TokenUse use) { return {TallyKind::disclosed, use.actor, use.app, use.grant}; }
+/// That a caller was given a token in this minute is on record.
+TallyKey disclosed_to(std::string_view actor) { return {TallyKind::disclosed, actor, {}, {}}; }
 
 }  // namespace
 
@@ -426,26 +427,39 @@ Task<Result<void>> Trail::settled() {
                                                                                               asio::use_awaitable);
 }
 
+Task<Result<void>> Trail::write_counts() {
+  auto state = state_;
+  auto all = [state]() -> Task<void> {
+    state->count_into_queue(true);
+    if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
+    co_return;
+  };
+  co_await asio::co_spawn(state->executor, std::move(all), asio::use_awaitable);
+  co_return co_await settled();
+}
+
 void Trail::count_use(TokenUse use) noexcept { state_->tally.count({TallyKind::used, use.actor, use.app, use.grant}); }
 
 void Trail::count_refusal(const Refusal& refusal) {
   const TallyKey key{TallyKind::refused, refusal.actor, {}, refusal.code};
-  if (state_->tally.count_recorded(key)) return;
   state_->tally.count(key);
-  state_->tally.mark_recorded(key);
+  if (state_->tally.is_marked(key)) return;
+  state_->tally.mark(key);
   record(particulars_of(refusal, state_->clock.wall()));
 }
 
-bool Trail::count_disclosure(TokenUse use) noexcept { return state_->tally.count_recorded(disclosed(use)); }
+bool Trail::count_disclosure(TokenUse use) noexcept {
+  if (!state_->tally.is_marked(disclosed_to(use.actor))) return false;
+  state_->tally.count({TallyKind::disclosed, use.actor, use.app, use.grant});
+  return true;
+}
 
 Task<Result<void>> Trail::record_disclosure(AuditEntry entry) {
   auto state = state_;
   const std::string actor = entry.actor;
-  const AppId app = entry.app;
-  const GrantId grant = entry.grant;
   record(std::move(entry));
   Result<void> written = co_await settled();
-  if (written) state->tally.mark_recorded(disclosed({actor, app.view(), grant.view()}));
+  if (written) state->tally.mark(disclosed_to(actor));
   co_return written;
 }
 

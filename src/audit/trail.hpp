@@ -46,6 +46,7 @@ class Trail final : public AuditLog {
   void count_refusal(const Refusal& refusal) override;
   bool count_disclosure(TokenUse use) noexcept override;
   Task<Result<void>> record_disclosure(AuditEntry entry) override;
+  Task<Result<void>> write_counts() override;
 
  private:
   struct State;

@@ -84,11 +84,14 @@ class AuditLog {
   /// Counted by actor and code. The first of these in each minute gets an entry of its own, too, which says what was
   /// asked and counts nothing (so that the counts add up): refusals by the thousand cost no more.
   virtual void count_refusal(const Refusal& refusal) = 0;
-  /// True: this caller was given a token of this grant in this minute, that is on record, and now it was counted once
-  /// more. False: record_disclosure() first.
+  /// True: that this caller was given tokens in this minute is on record, and this one was counted. False:
+  /// record_disclosure() first.
   [[nodiscard]] virtual bool count_disclosure(TokenUse use) noexcept = 0;
   /// `entry` says who is given which grant's token; completes when that is durable. As settled().
   virtual Task<Result<void>> record_disclosure(AuditEntry entry) = 0;
+  /// What was counted up to now goes on record, although its minute is not over: for somebody who wants to read it.
+  /// As settled().
+  virtual Task<Result<void>> write_counts() = 0;
 };
 
 }  // namespace keyfob
