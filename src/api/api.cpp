@@ -204,7 +204,7 @@ Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const A
     if (call.admission == nullptr) {
       auto admitted = admit(services.gatekeeper, call.request);
       if (!admitted) {
-        count_refusal(services, {}, admitted.error());
+        count_refusal(services, endpoint, {}, trail.id, admitted.error());
         co_return std::unexpected(admitted.error());
       }
       call.admission = std::move(*admitted);
@@ -216,7 +216,7 @@ Task<Outcome> Api::State::attempt(http::Request request, std::shared_ptr<const A
   trail.in_answer = trail.in_answer || !endpoint.audit.empty();
   wipe_authorization(call.request);
   Outcome outcome = co_await dispatch(endpoint, std::move(call));
-  if (!outcome) count_refusal(services, actor, outcome.error());
+  if (!outcome) count_refusal(services, endpoint, actor, trail.id, outcome.error());
   co_return outcome;
 }
 

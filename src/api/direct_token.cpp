@@ -49,8 +49,8 @@ bool DirectToken::answer(http::Exchange& exchange, std::expected<const Admission
   if (!caller) {
     // Asked once: a second look would count a second failure.
     Problem refusal = problem_of(caller.error());
-    count_refusal(services_, {}, refusal);
     refusal.request_id = given ? std::string(*given) : services_.request_ids.next(services_.clock.wall());
+    count_refusal(services_, endpoint_, {}, refusal.request_id, refusal);
     http::Response response = to_response(refusal);
     response.headers.push_back({std::string(http::kRequestIdHeader), refusal.request_id});
     exchange.respond(response);

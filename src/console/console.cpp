@@ -224,7 +224,9 @@ http::Response Console::State::sign_in(const http::Request& request) {
   const auto key = key_in(request.body);
   const auto admitted = admit(key, request.peer);
   if (!admitted) {
-    if (options.audit != nullptr) options.audit->count_refusal({}, {}, code_of(admitted.error()));
+    if (options.audit != nullptr) {
+      options.audit->count_refusal({{}, code_of(admitted.error()), "POST /console/session", {}, request_id()});
+    }
     return admitted.error();
   }
   note_sign_in(**admitted);

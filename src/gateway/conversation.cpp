@@ -343,20 +343,29 @@ void GatewayConversation::problem(http::Exchange& exchange, GatewayProblem probl
   if (request_id_.view().empty())
     static_cast<void>(request_id_.assign(thread_.request_ids->next(thread_.ports.clock.wall())));
   const std::string_view id = request_id_.view();
+  count_refusal(id);
   exchange.respond(verdict_ ? to_verdict(problem, details, id) : to_response(problem, details, id));
 }
 
-/// What was forwarded is counted as a use of its grant's token, and refusals by their code.
+/// Which route was refused to whom; the path itself may hold anything.
+void GatewayConversation::count_refusal(std::string_view request_id) {
+  const int status = status_of(answered_);
+  if (thread_.ports.audit == nullptr || (status != 401 && status != 403 && status != 429)) return;
+  const bool known = caller_ != nullptr && answered_ != GatewayProblem::unauthenticated;
+  std::string asked(method_.view());
+  if (known && route_.rule != nullptr) asked.append(" ").append(route_.rule->match);
+  thread_.ports.audit->count_refusal({.actor = known ? std::string_view(caller_->name) : std::string_view(),
+                                      .code = code_of(answered_),
+                                      .asked = asked,
+                                      .user = known ? named_user_ : std::string_view(),
+                                      .request_id = request_id});
+}
+
+/// What was forwarded is counted as a use of its grant's token.
 void GatewayConversation::count_for_audit(const http::Outcome& outcome) {
   AuditLog* const audit = thread_.ports.audit;
   if (audit == nullptr) return;
-  const int status = answered_ == GatewayProblem::none ? 0 : status_of(answered_);
-  if (outcome.forwarded && caller_ != nullptr) {
-    audit->count_use(token_use());
-  } else if (status == 401 || status == 403 || status == 429) {
-    const bool known = caller_ != nullptr && answered_ != GatewayProblem::unauthenticated;
-    audit->count_refusal(known ? std::string_view(caller_->name) : std::string_view(), {}, code_of(answered_));
-  }
+  if (outcome.forwarded && caller_ != nullptr) audit->count_use(token_use());
 }
 
 /// The API tells its own requests; what was answered on its shortest way is told here.

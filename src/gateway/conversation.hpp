@@ -80,6 +80,7 @@ class GatewayConversation final : public http::Conversation {
   void send(http::Exchange& exchange);
   void allow(http::Exchange& exchange);
   void wait_for_record(http::Exchange& exchange);
+  void count_refusal(std::string_view request_id);
   void count_for_audit(const http::Outcome& outcome);
   void keep_trail(const http::RequestHead& head);
   void tell(const http::Outcome& outcome) const;
