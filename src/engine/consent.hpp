@@ -90,6 +90,8 @@ class Consent {
                               const std::string& state_text, const std::string& challenge) const;
   /// Back from re-authentication: the grant's pair is worth a try again.
   Task<Result<Grant>> reopen(ConsentState state, VehicleId vehicle);
+  Task<void> leave_receipt(Bytes name, Grant grant);
+  Task<Result<Grant>> confirmed_before(AppId app, UserId user, Bytes name);
   [[nodiscard]] NewGrant from_record(const Grant& grant, TokenPair pair) const;
   Result<std::string> add_verifier(ConsentState& state, const ApplicationView& app);
   Task<Result<Grant>> store(std::shared_ptr<const ApplicationView> app, NewGrant grant);

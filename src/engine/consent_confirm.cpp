@@ -6,6 +6,20 @@
 #include "engine/sealer.hpp"
 
 namespace keyfob::engine {
+namespace {
+
+constexpr Milliseconds kReceiptKept = days(1);
+constexpr Milliseconds kReceiptAway = Milliseconds(100);
+constexpr int kReceiptTries = 3;
+
+/// Longer than the hash of any state: no callback can be answered with a receipt.
+Bytes receipt_name(const crypto::Digest& state_hash) {
+  Bytes name{'c'};
+  name.insert(name.end(), state_hash.begin(), state_hash.end());
+  return name;
+}
+
+}  // namespace
 
 NewGrant Consent::from_record(const Grant& stored, TokenPair pair) const {
   const WallTime now = ports_.clock.wall();
@@ -21,6 +35,41 @@ NewGrant Consent::from_record(const Grant& stored, TokenPair pair) const {
   return grant;
 }
 
+/// A receipt is a consent state of its own sort, with the grant's id where the address would be.
+Task<void> Consent::leave_receipt(Bytes name, Grant grant) {
+  Bytes old = name;
+  static_cast<void>(co_await ports_.states.take_consent(std::move(old), ports_.clock.wall()));
+  ConsentState receipt;
+  receipt.state_hash = std::move(name);
+  receipt.app = grant.app;
+  receipt.user = awaited_user(grant.user);
+  receipt.return_to = grant.id.str();
+  receipt.expires_at = ports_.clock.wall() + kReceiptKept;
+  static_cast<void>(co_await ports_.states.put_consent(std::move(receipt)));
+}
+
+/// What a confirmation whose answer was lost did.
+Task<Result<Grant>> Consent::confirmed_before(AppId app, UserId user, Bytes name) {
+  for (int tries = 0; tries < kReceiptTries; ++tries) {
+    // Somebody else who repeats himself may hold it at this moment.
+    if (tries > 0) co_await ports_.clock.sleep(kReceiptAway);
+    Bytes copy = name;
+    auto receipt = co_await ports_.states.take_consent(std::move(copy), ports_.clock.wall());
+    if (!receipt && receipt.error().code != ErrorCode::not_found) co_return fail(receipt.error());
+    if (!receipt) continue;
+    GrantRef ref{receipt->app, GrantId(receipt->return_to)};
+    const bool fits = receipt->app == app && receipt->user == user;
+    static_cast<void>(co_await ports_.states.put_consent(std::move(*receipt)));
+    if (!fits) break;
+    auto record = co_await ports_.reader.load(std::move(ref));
+    if (record && record->grant.user == user) co_return std::move(record->grant);
+    if (!record && record.error().code != ErrorCode::not_found) co_return fail(record.error());
+    break;
+  }
+  co_return fail(ErrorCode::not_found, "no consent of this state and user waits for a confirmation",
+                 "begin the consent again");
+}
+
 /// The record changes hands in one write; whose account it is, is asked after that, as after any consent.
 Task<Result<Grant>> Consent::confirm(AppId app, UserId user, std::string state) {
   const auto view = ports_.directory.snapshot()->find(app);
@@ -31,8 +80,9 @@ Task<Result<Grant>> Consent::confirm(AppId app, UserId user, std::string state) 
   auto found = co_await ports_.reader.find(app, std::move(selector));
   if (!found) co_return fail(found.error());
   if (found->empty() || !may_wait(found->front().grant) || found->front().grant.status != GrantStatus::active) {
-    co_return fail(ErrorCode::not_found, "no consent of this state and user waits for a confirmation",
-                   "begin the consent again");
+    Bytes name = receipt_name(hash);
+    auto before = co_await confirmed_before(std::move(app), std::move(user), std::move(name));
+    co_return before;
   }
   GrantRecord record = std::move(found->front());
   const Sealer sealer(ports_.directory, ports_.random);
@@ -42,10 +92,19 @@ Task<Result<Grant>> Consent::confirm(AppId app, UserId user, std::string state) 
   NewGrant grant = from_record(record.grant, std::move(*pair));
   NewGrant first = grant;
   first.provisional = true;
+  // Before and after: a crash in between leaves one that names the grant as it was adopted.
+  Bytes name = receipt_name(hash);
+  Grant waiting = record.grant;
+  co_await leave_receipt(std::move(name), std::move(waiting));
   Result<Grant> adopted = co_await ports_.grants.adopt(std::move(record), std::move(first));
   if (!adopted) co_return fail(adopted.error());
   Result<Grant> settled = co_await settle(view, *adopted, std::move(grant));
   if (!settled) co_return adopted;  // usable by its user as it is; the background asks again
+  if (settled->id != adopted->id) {
+    name = receipt_name(hash);
+    Grant final_one = *settled;
+    co_await leave_receipt(std::move(name), std::move(final_one));
+  }
   co_return settled;
 }
 

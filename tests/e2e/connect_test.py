@@ -273,7 +273,19 @@ class Confirmed(Base):
         self.assertEqual((done["user"], done["provider_user"], len(done["vehicles"])), ("ann", self.owner["id"], 2))
         self.assert_answer(self.world.api("GET", f"/v2.0/vehicles/{car}/odometer"), 200)
         self.assertEqual([g["user"] for g in self.world.api("GET", "/v1/grants").json["grants"]], ["ann"])
-        self.assert_answer(self.confirm(state), 400, "unknown_state")
+
+    def test_a_confirmation_whose_answer_was_lost_can_be_asked_for_again(self):
+        self.call_back(self.decide(self.begin("ann")["url"]))  # the owner has a grant already: the new pair joins it
+        state = self.come_back()
+        first = self.assert_answer(self.confirm(state), 200).json
+        for _ in range(2):
+            again = self.assert_answer(self.confirm(state), 200).json
+            self.assertEqual((again["id"], again["epoch"]), (first["id"], first["epoch"]))
+        self.world.restart()
+        self.assertEqual(self.assert_answer(self.confirm(state), 200).json["id"], first["id"])
+        self.assert_answer(self.confirm(state, "bob"), 400, "unknown_state")
+        self.assertGreaterEqual(self.call_back(f"code=another&state={state}").status, 400)
+        self.assertEqual(len(self.world.api("GET", "/v1/grants").json["grants"]), 1)
 
     def test_only_this_state_and_this_user(self):
         state = self.come_back()
