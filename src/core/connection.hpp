@@ -11,6 +11,7 @@ namespace keyfob {
 struct Connection {
   ProviderUserId provider_user;
   VehicleId vehicle;
+  std::string id{};  ///< by which it can be ended; empty where the list names none
 };
 
 struct ConnectionPage {

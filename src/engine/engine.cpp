@@ -94,7 +94,7 @@ struct Engine::Parts {
                    ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config),
                    *announcer}),
         broker(refresher, broker_policy(config)),
-        revoker(refresher),
+        revoker({refresher, credentials, ports.moving.connections}),
         attention(refresher.context()),
         credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, {config.timeout, config.min_interval}),
         background(std::make_shared<Background>(

@@ -1,11 +1,15 @@
 #include "engine/revoker.hpp"
 
+#include <algorithm>
+
+#include "engine/grants.hpp"
 #include "vault/association.hpp"
 
 namespace keyfob::engine {
 namespace {
 
 constexpr int kConflictRetries = 8;
+constexpr int kMostPages = 100;
 constexpr Milliseconds kRetry = seconds(30);
 constexpr Milliseconds kRefreshPatience = seconds(20);
 
@@ -61,6 +65,8 @@ Task<Result<void>> Revoker::ask_provider(const GrantRecord* record) {
 Task<Revoker::Told> Revoker::tell_provider(GrantRecord record) {
   const auto app = context_.directory.snapshot()->find(record.grant.app);
   if (!app) co_return Told::done;
+  const Told by_connection = co_await end_connections(&record.grant);
+  if (by_connection != Told::otherwise) co_return by_connection;
   const RevokeRule& rule = app->profile->revoke;
   if (rule.revocation_url.empty() && rule.vehicle_url.empty()) co_return Told::done;
   const bool expired = record.grant.access_expires_at <= context_.clock.wall();
@@ -71,13 +77,72 @@ Task<Revoker::Told> Revoker::tell_provider(GrantRecord record) {
   if (answer.error().code != ErrorCode::refused) co_return Told::not_yet;
   GrantRecord copy = record;
   std::optional<FlightResult> flight =
-      co_await refresher_.refresh(std::move(copy), Purpose::on_demand, kRefreshPatience);
+      co_await ports_.refresher.refresh(std::move(copy), Purpose::on_demand, kRefreshPatience);
   if (!flight) co_return Told::not_yet;
   if (flight->outcome == RefreshOutcome::refused || flight->damaged) co_return Told::done;
   if (!flight->record) co_return Told::not_yet;
   record = std::move(*flight->record);
   answer = co_await ask_provider(&record);
   co_return answer || answer.error().code == ErrorCode::refused ? Told::done : Told::not_yet;
+}
+
+/// Those of the grant's vehicles; all of its owner's when the grant knows none.
+Task<Result<std::vector<std::string>>> Revoker::connections_of(const Grant* grant, std::string provider,
+                                                               Secret authorization) {
+  std::vector<std::string> ids;
+  std::string cursor;
+  for (int page_number = 0; page_number < kMostPages; ++page_number) {
+    ConnectionsQuery query;
+    query.provider = provider;
+    query.credential = CredentialKind::application;
+    query.authorization = authorization;
+    query.provider_user = grant->provider_user;
+    query.cursor = cursor;
+    auto page = co_await ports_.connections->connections(std::move(query));
+    if (!page) co_return fail(page.error());
+    for (const Connection& one : page->connections) {
+      const bool ours =
+          grant->vehicles.empty() || std::ranges::find(grant->vehicles, one.vehicle) != grant->vehicles.end();
+      if (ours && one.provider_user == grant->provider_user && !one.id.empty()) ids.push_back(one.id);
+    }
+    if (page->next_cursor.empty()) co_return ids;
+    cursor = std::move(page->next_cursor);
+  }
+  co_return fail(ErrorCode::unavailable, "the provider's list does not end");
+}
+
+Task<Result<void>> Revoker::end_all(const Grant* grant, std::string provider, Secret authorization) {
+  std::string whose = provider;
+  Secret key = authorization;
+  const auto ids = co_await connections_of(grant, std::move(whose), std::move(key));
+  if (!ids) co_return fail(ids.error());
+  for (const std::string& id : *ids) {
+    Disconnection what{provider, authorization, id};
+    const Result<void> done = co_await ports_.connections->disconnect(std::move(what));
+    if (!done) co_return done;
+  }
+  co_return Result<void>();
+}
+
+Task<Revoker::Told> Revoker::end_connections(const Grant* grant) {
+  const auto app = context_.directory.snapshot()->find(grant->app);
+  if (ports_.connections == nullptr || !app->has_v3_credentials() || grant->provider_user.empty() ||
+      is_provisional(*grant))
+    co_return Told::otherwise;
+  std::uint64_t refused = 0;
+  for (int tries = 0; tries < 2; ++tries) {
+    auto authorization =
+        co_await ports_.credentials.authorization(grant->app, CredentialKind::application, Scheme::bearer, refused);
+    if (!authorization && authorization.error().problem == TokenProblem::provider_unavailable) co_return Told::not_yet;
+    if (!authorization) co_return Told::otherwise;
+    refused = authorization->serial;
+    std::string provider = app->profile->name;
+    const Result<void> done = co_await end_all(grant, std::move(provider), std::move(authorization->value));
+    if (done) co_return Told::done;
+    if (done.error().code == ErrorCode::not_found) co_return Told::otherwise;
+    if (done.error().code != ErrorCode::refused) co_return Told::not_yet;
+  }
+  co_return Told::otherwise;
 }
 
 Task<Result<RevokeState>> Revoker::forget(GrantRef ref) {

@@ -75,9 +75,10 @@ std::size_t number_of(std::string_view cursor) {
   return page;
 }
 
-Error problem(const http::ClientOutcome& outcome) {
-  if (!outcome) return {outcome.error().code, "GET connections: " + outcome.error().what};
-  const std::string said = std::to_string(outcome->status) + " to GET connections";
+Error problem(std::string_view did, const http::ClientOutcome& outcome) {
+  const std::string what(did);
+  if (!outcome) return {outcome.error().code, what + ": " + outcome.error().what};
+  const std::string said = std::to_string(outcome->status) + " to " + what;
   if (outcome->status == 401 || outcome->status == 403)
     return {ErrorCode::refused, said + ": the application's credential is not accepted",
             "keyfob app set NAME --management-token @FILE"};
@@ -109,11 +110,39 @@ std::optional<ConnectionPage> read_application_page(std::string_view body, std::
     auto one = connection_at(item, "/relationships/user/data/id", "/relationships/vehicle/data/id");
     if (!one) one = connection_at(item, "/attributes/user/id", "/relationships/vehicle/data/id");
     if (!one) return std::nullopt;
+    one->id = id_at(item, "/id", limits::kVehicleId).value_or("");
     page.connections.push_back(std::move(*one));
   }
   const bool more = id_at(value, "/links/next", 8192).has_value();
   if (more && !page.connections.empty()) page.next_cursor = std::to_string(page_number + 1);
   return page;
+}
+
+Task<http::ClientOutcome> HttpConnectionList::ask(const ProviderProfile* profile, http::ClientRequest request,
+                                                  Secret authorization) {
+  request.headers.emplace_back("User-Agent", wiped_string(oauth::user_agent(*profile)));
+  request.headers.emplace_back("Accept", wiped_string("application/json"));
+  request.headers.emplace_back("Authorization", wiped_string(reveal_secret(authorization)));
+  const BootTime end = clock_.boot() + timeout_;
+  const http::ClientLimits limits{.send_before = end, .give_up_at = end, .body_bytes = kBody};
+  http::ClientOutcome outcome = co_await client_.exchange(std::move(request), limits);
+  co_return outcome;
+}
+
+Task<Result<void>> HttpConnectionList::disconnect(Disconnection what) {
+  const auto keep = profiles_;
+  const auto profile = keep->find(what.provider);
+  if (profile == keep->end()) co_return fail(ErrorCode::invalid_argument, "no provider named " + what.provider);
+  http::ClientRequest request{.method = "DELETE"};
+  request.origin = origin_for(profile->second, CredentialKind::application, kApplicationPath);
+  if (request.origin.empty())
+    co_return fail(ErrorCode::not_found, "provider " + what.provider + " has no list of connections");
+  request.target = wiped_string(std::string(kApplicationPath) + "/" + http::encode_component(what.id));
+  const http::ClientOutcome outcome = co_await ask(&profile->second, std::move(request), std::move(what.authorization));
+  const bool ended = outcome && (outcome->status == 404 || outcome->status == 410 ||
+                                 (outcome->status >= 200 && outcome->status < 300));
+  if (!ended) co_return fail(problem("DELETE connection", outcome));
+  co_return Result<void>();
 }
 
 Task<Result<ConnectionPage>> HttpConnectionList::connections(ConnectionsQuery query) {
@@ -126,13 +155,9 @@ Task<Result<ConnectionPage>> HttpConnectionList::connections(ConnectionsQuery qu
   if (request.origin.empty())
     co_return fail(ErrorCode::not_found, "provider " + query.provider + " has no list of connections");
   request.target = wiped_string(target_of(query, management));
-  request.headers.emplace_back("User-Agent", wiped_string(oauth::user_agent(profile->second)));
-  request.headers.emplace_back("Accept", wiped_string("application/json"));
-  request.headers.emplace_back("Authorization", wiped_string(reveal_secret(query.authorization)));
-  const BootTime end = clock_.boot() + timeout_;
-  const http::ClientLimits limits{.send_before = end, .give_up_at = end, .body_bytes = kBody};
-  const http::ClientOutcome outcome = co_await client_.exchange(std::move(request), limits);
-  if (!outcome || outcome->status != 200 || outcome->cut) co_return fail(problem(outcome));
+  const http::ClientOutcome outcome =
+      co_await ask(&profile->second, std::move(request), std::move(query.authorization));
+  if (!outcome || outcome->status != 200 || outcome->cut) co_return fail(problem("GET connections", outcome));
   auto page = management ? read_management_page(std::string_view(outcome->body))
                          : read_application_page(std::string_view(outcome->body), number_of(query.cursor));
   if (!page) co_return fail(ErrorCode::unavailable, "GET connections: an answer that makes no sense");

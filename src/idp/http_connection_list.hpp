@@ -20,8 +20,11 @@ class HttpConnectionList final : public ConnectionList {
       : profiles_(std::move(profiles)), client_(client), clock_(clock), timeout_(timeout) {}
 
   Task<Result<ConnectionPage>> connections(ConnectionsQuery query) override;
+  Task<Result<void>> disconnect(Disconnection what) override;
 
  private:
+  Task<http::ClientOutcome> ask(const ProviderProfile* profile, http::ClientRequest request, Secret authorization);
+
   std::shared_ptr<const oauth::ProfileTable> profiles_;
   const http::Client& client_;
   const Clock& clock_;

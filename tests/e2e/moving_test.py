@@ -312,5 +312,53 @@ class ToV3(Moving):
         self.assertEqual(self.sim.requests(f"/v3/vehicles/{vehicle}")[0]["headers"]["sc-user-id"], pair["user_id"])
 
 
+class RevokingInV3(Moving):
+    """An application with v3 credentials ends connections; the owner's pair is not needed for it."""
+
+    def setUp(self):
+        super().setUp()
+        self.sim.post("clients", client_id=CLIENT_ID, v3_client_id="client_v3", v3_client_secret="planted-v3-secret")
+        self.world.cli_ok("app", "set", APP, *V3, secret="planted-v3-secret")
+        self.owner = self.sim.post("users", email="two@example.com", vehicles=2)
+        self.pair = self.sim.issue(user=self.owner["id"], client_id=CLIENT_ID)
+        self.others = self.pairs(120)  # more than a page
+        self.grant = self.take(self.pair)
+
+    def take(self, pair, **more):
+        return self.world.import_grant("ann", pair=pair, provider_user=self.owner["id"], **more)["grant"]
+
+    def revoke(self, status=204):
+        self.assertEqual(self.world.api("DELETE", f"/v1/grants/{self.grant}").status, status)
+
+    def deleted(self):
+        return [r["path"] for r in self.sim.requests() if r["method"] == "DELETE"]
+
+    def test_each_of_its_connections_is_ended_and_no_other(self):
+        self.sim.post("expire", user=self.owner["id"], access=True, refresh=True)
+        self.revoke()
+        deleted = self.deleted()
+        self.assertEqual(len(deleted), 2)
+        self.assertTrue(all(path.startswith("/v3/connections/") for path in deleted), deleted)
+        self.assertEqual((self.sim.stats()["connections"], self.sim.rotations()), (120, 0))
+        self.revoke()
+        self.assertEqual(len(self.deleted()), 2, "a revoked grant is left alone")
+
+    def test_a_provider_that_is_down_is_told_later_and_no_token_is_served_meanwhile(self):
+        self.sim.fault("status", where="management", status=503, times=0)
+        self.revoke(202)
+        self.assertEqual(self.status_of("ann"), "revoking")
+        self.assertEqual(self.world.api("GET", "/v1/token?user=ann").status, 424)
+        self.world.restart()
+        self.sim.clear_faults()
+        eventually(lambda: self.status_of("ann") == "revoked", "it is revoked", 150)
+        self.assertEqual(self.sim.stats()["connections"], 120)
+
+    def test_credentials_that_iam_refuses_leave_the_way_of_v2(self):
+        self.sim.post("clients", client_id=CLIENT_ID, v3_client_id="client_v3", v3_client_secret="another-secret")
+        self.revoke()
+        self.assertTrue(all(path.endswith("/application") for path in self.deleted()), self.deleted())
+        self.assertEqual(self.sim.stats()["connections"], 120)
+
+
 if __name__ == "__main__":
     harness.main()
