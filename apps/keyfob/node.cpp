@@ -237,7 +237,8 @@ Result<void> ComposedNode::make_engine(const config::Config& config, const oauth
                                   {&s, &s, &s, others},
                                   &s,
                                   &clients_->post(),
-                                  {&s, &s, &clients_->connections()}};
+                                  {&s, &s, &clients_->connections()},
+                                  &s};
   auto make = [&]() -> Task<void> {
     engine_ = std::make_unique<engine::Engine>(engine_thread_.executor(), ports, settings, state_.identity(),
                                                shared_profiles(profiles));

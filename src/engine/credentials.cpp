@@ -1,6 +1,8 @@
 #include "engine/credentials.hpp"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -13,6 +15,10 @@ namespace {
 
 constexpr std::string_view kPurpose = "application_token";
 constexpr Milliseconds kPatience = seconds(20);
+constexpr Milliseconds kLook = Milliseconds(100);
+constexpr Milliseconds kClaimMargin = seconds(5);
+constexpr Milliseconds kLastMoment = seconds(30);
+constexpr Milliseconds kAgainAhead = seconds(5);
 
 std::unexpected<TokenFailure> failed(const AppId& app, TokenProblem problem, std::string detail,
                                      Milliseconds retry_after = {}) {
@@ -128,7 +134,11 @@ bool Credentials::usable(const Cached& cached, std::uint64_t refused) const {
   return cached.serial != refused || ports_.clock.boot() - cached.issued_at < policy_.min_interval;
 }
 
-/// One renewal at a time; everybody else waits for it.
+bool Credentials::lives(const Cached& cached, std::uint64_t refused) const {
+  return !cached.sealed.empty() && cached.serial != refused && ports_.clock.wall() + kLastMoment < cached.expires_at;
+}
+
+/// One renewal at a time; everybody else waits for it, unless the present token still lives.
 Task<Credentials::Answer> Credentials::application_token(AppId app, std::uint64_t refused) {
   const auto view = ports_.directory.snapshot()->find(app);
   if (!view) co_return failed(app, TokenProblem::unknown_grant, "no such application");
@@ -139,6 +149,10 @@ Task<Credentials::Answer> Credentials::application_token(AppId app, std::uint64_
   }
   Cached& cached = cache_[app];
   if (usable(cached, refused)) co_return open(app, cached);
+  if (lives(cached, refused)) {
+    renew_ahead(view);
+    co_return open(app, cached);
+  }
   if (cached.renewing) {
     const auto renewed = cached.renewed;
     std::function<bool()> ready = [this, app] { return !cache_[app].renewing; };
@@ -146,15 +160,71 @@ Task<Credentials::Answer> Credentials::application_token(AppId app, std::uint64_
     if (done && !cache_[app].sealed.empty()) co_return open(app, cache_[app]);
     co_return failed(app, TokenProblem::provider_unavailable, "no application token came", seconds(1));
   }
-  cached.renewing = true;
-  cached.renewed = std::make_shared<Wakeup>(ports_.executor);
-  Answer answer = co_await renew(view);
-  cache_[app].renewing = false;
-  cache_[app].renewed->notify();
+  Answer answer = co_await renew(view, refused);
   co_return answer;
 }
 
-Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationView> app) {
+void Credentials::renew_ahead(const std::shared_ptr<const ApplicationView>& app) {
+  const Cached& cached = cache_[app->app().id];
+  if (cached.renewing || ports_.clock.boot() < cached.not_before) return;
+  auto renewal = [this, app]() -> Task<void> {
+    auto view = app;
+    if (!cache_[view->app().id].renewing) static_cast<void>(co_await renew(std::move(view), 0));
+  };
+  asio::co_spawn(ports_.executor, std::move(renewal), asio::detached);
+}
+
+Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationView> app, std::uint64_t refused) {
+  const AppId id = app->app().id;
+  cache_[id].renewing = true;
+  cache_[id].renewed = std::make_shared<Wakeup>(ports_.executor);
+  auto copy = app;
+  std::optional<Answer> answer = co_await shared_token(std::move(copy), refused);
+  if (!answer) answer = co_await fetch(std::move(app));
+  if (!*answer) cache_[id].not_before = ports_.clock.boot() + kAgainAhead;
+  cache_[id].renewing = false;
+  cache_[id].renewed->notify();
+  co_return std::move(*answer);
+}
+
+Task<std::optional<Credentials::Answer>> Credentials::shared_token(std::shared_ptr<const ApplicationView> app,
+                                                                   std::uint64_t refused) {
+  if (ports_.shared == nullptr) co_return std::nullopt;
+  const AppId id = app->app().id;
+  const BootTime until = ports_.clock.boot() + kPatience;
+  while (ports_.clock.boot() < until) {
+    AppTokenClaim claim{id, cache_[id].number, policy_.timeout + kClaimMargin};
+    auto found = co_await ports_.shared->claim_app_token(std::move(claim));
+    if (!found || found->renew) co_return std::nullopt;
+    if (!found->other) {
+      co_await ports_.clock.sleep(kLook);
+      continue;
+    }
+    adopt(*app, std::move(*found->other));
+    if (usable(cache_[id], refused)) {
+      Answer answer = open(id, cache_[id]);
+      if (answer) co_return answer;
+      cache_[id].sealed.clear();  // under a key that is not known here: the next claim is for another
+    }
+  }
+  co_return failed(id, TokenProblem::provider_unavailable, "another node's renewal of the application token hangs",
+                   seconds(1));
+}
+
+void Credentials::adopt(const ApplicationView& app, SharedAppToken token) {
+  Cached& cached = cache_[app.app().id];
+  const WallTime now = ports_.clock.wall();
+  cached.number = token.number;
+  cached.sealed = std::move(token.sealed);
+  ++cached.serial;
+  cached.issued_at = ports_.clock.boot() - std::max(Milliseconds(0), now - token.issued_at);
+  cached.expires_at = token.expires_at;
+  const Milliseconds life = token.expires_at - token.issued_at;
+  cached.renew_at = token.expires_at - std::min<Milliseconds>(life / 10, minutes(5));
+  publish();
+}
+
+Task<Credentials::Answer> Credentials::fetch(std::shared_ptr<const ApplicationView> app) {
   const AppId id = app->app().id;
   TokenRequest request;
   request.provider = app->profile->name;
@@ -168,6 +238,8 @@ Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationVi
   const ExchangeLimits limits{now + policy_.timeout, now + policy_.timeout};
   TokenAnswer answer = co_await ports_.endpoint.exchange(std::move(request), limits);
   if (!answer.access || answer.access->empty()) {
+    AppId whose = id;
+    if (ports_.shared != nullptr) static_cast<void>(co_await ports_.shared->release_app_token(std::move(whose)));
     const bool ours = answer.disposition == Disposition::configuration;
     co_return failed(id, ours ? TokenProblem::application_suspended : TokenProblem::provider_unavailable, answer.detail,
                      seconds(5));
@@ -178,12 +250,20 @@ Task<Credentials::Answer> Credentials::renew(std::shared_ptr<const ApplicationVi
   auto sealed = vault::seal_blob(*ports_.directory.snapshot()->keyring, {id, kPurpose, id.view()}, value, nonce);
   if (!sealed) co_return failed(id, TokenProblem::record_damaged, sealed.error().what);
   const Milliseconds life = answer.expires_in.value_or(app->profile->app_token_ttl);
-  cache_[id].sealed = std::move(*sealed);
-  ++cache_[id].serial;
-  cache_[id].issued_at = ports_.clock.boot();
-  cache_[id].renew_at = sent_at + life - std::min<Milliseconds>(life / 10, minutes(5));
-  publish();
-  co_return Authorization{std::move(value), cache_[id].serial};
+  adopt(*app, {std::move(*sealed), cache_[id].number, sent_at, sent_at + life});
+  const std::uint64_t serial = cache_[id].serial;
+  AppId whose = id;
+  co_await share(std::move(whose), sent_at);
+  co_return Authorization{std::move(value), serial};
+}
+
+/// A store that is down costs the other nodes a token of their own.
+Task<void> Credentials::share(AppId app, WallTime issued_at) {
+  if (ports_.shared == nullptr) co_return;
+  SharedAppToken token{cache_[app].sealed, 0, issued_at, cache_[app].expires_at};
+  AppId whose = app;
+  const auto number = co_await ports_.shared->put_app_token(std::move(whose), std::move(token));
+  if (number) cache_[app].number = *number;
 }
 
 }  // namespace keyfob::engine

@@ -1,6 +1,7 @@
 #pragma once
-// Credentials: what an application carries as a whole: its application token (client credentials, cached and renewed
-// ahead), its management token, its client id and secret. Implements the gateway's CredentialSource.
+// Credentials: what an application carries as a whole: its application token (client credentials, cached, renewed
+// ahead, shared with the other nodes), its management token, its client id and secret. Implements the gateway's
+// CredentialSource.
 
 #include <atomic>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/instance_number.hpp"
 #include "engine/directory.hpp"
 #include "engine/wakeup.hpp"
+#include "ports/app_token_store.hpp"
 #include "ports/credential_source.hpp"
 #include "ports/token_endpoint.hpp"
 
@@ -23,6 +25,7 @@ class Credentials final : public CredentialSource {
     Clock& clock;
     Random& random;
     Directory& directory;
+    AppTokenStore* shared = nullptr;  ///< null: every node fetches its own
   };
   struct Policy {
     Milliseconds timeout{};       ///< for one request to the token endpoint
@@ -38,10 +41,13 @@ class Credentials final : public CredentialSource {
  private:
   using Answer = std::expected<Authorization, TokenFailure>;
   struct Cached {
-    Bytes sealed{};  ///< the whole header value; empty: none
-    std::uint64_t serial = 0;
+    Bytes sealed{};            ///< the whole header value; empty: none
+    std::uint64_t serial = 0;  ///< on this node
+    std::uint64_t number = 0;  ///< in the shared store; 0: it has none that is known here
     BootTime issued_at{};
     WallTime renew_at{};
+    WallTime expires_at{};
+    BootTime not_before{};  ///< after a failure, nobody renews ahead sooner
     bool renewing = false;
     std::shared_ptr<Wakeup> renewed{};
   };
@@ -56,11 +62,19 @@ class Credentials final : public CredentialSource {
   [[nodiscard]] const PublishedTokens& published_to_this_thread() const;
 
   Task<Answer> application_token(AppId app, std::uint64_t refused);
-  Task<Answer> renew(std::shared_ptr<const ApplicationView> app);
+  Task<Answer> renew(std::shared_ptr<const ApplicationView> app, std::uint64_t refused);
+  /// The store's, if it is another one that can be used. Empty: the caller is to fetch one.
+  Task<std::optional<Answer>> shared_token(std::shared_ptr<const ApplicationView> app, std::uint64_t refused);
+  Task<Answer> fetch(std::shared_ptr<const ApplicationView> app);
+  Task<void> share(AppId app, WallTime issued_at);
+  void renew_ahead(const std::shared_ptr<const ApplicationView>& app);
+  void adopt(const ApplicationView& app, SharedAppToken token);
   Answer management(const ApplicationView& app, Scheme scheme) const;
   Answer client(const ApplicationView& app) const;
   Answer open(const AppId& app, const Cached& cached) const;
   [[nodiscard]] bool usable(const Cached& cached, std::uint64_t refused) const;
+  /// Due, and yet good for a while.
+  [[nodiscard]] bool lives(const Cached& cached, std::uint64_t refused) const;
 
   Ports ports_;
   Policy policy_;

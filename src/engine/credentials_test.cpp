@@ -11,12 +11,16 @@ namespace {
 class Counting final : public TokenEndpoint {
  public:
   Task<TokenAnswer> exchange(TokenRequest, ExchangeLimits) override {
+    ++asked;
     TokenAnswer answer;
+    if (down) co_return answer;
     answer.access = AccessToken("app-" + std::to_string(++given));
     answer.expires_in = hours(1);
     co_return answer;
   }
+  int asked = 0;
   int given = 0;
+  bool down = false;
 };
 
 class CredentialsTest : public ::testing::Test {
@@ -32,6 +36,10 @@ class CredentialsTest : public ::testing::Test {
     auto answer = world.run(credentials.authorization(world.app, CredentialKind::application, Scheme::bearer, refused));
     return answer ? std::string(reveal_secret(answer->value)) : "failed";
   }
+  std::string ask_other(std::uint64_t refused = 0) {
+    auto answer = world.run(other.authorization(world.app, CredentialKind::application, Scheme::bearer, refused));
+    return answer ? std::string(reveal_secret(answer->value)) : "failed";
+  }
   /// What is at hand without waiting; empty: nothing.
   std::string at_hand(CredentialKind kind = CredentialKind::application) {
     slot.value.clear_and_wipe();
@@ -41,8 +49,10 @@ class CredentialsTest : public ::testing::Test {
   testing::World world;
   Counting endpoint;
   CredentialSlot slot;
-  Credentials credentials{{world.engine->executor(), endpoint, world.clock, world.random, world.engine->directory()},
-                          {seconds(10), seconds(30)}};
+  Credentials::Ports ports{world.engine->executor(),  endpoint,    world.clock, world.random,
+                           world.engine->directory(), &world.store};
+  Credentials credentials{ports, {seconds(10), seconds(30)}};
+  Credentials other{ports, {seconds(10), seconds(30)}};  ///< of another node
 };
 
 TEST_F(CredentialsTest, AnApplicationTokenIsAtHandOnceItWasAskedFor) {
@@ -57,8 +67,62 @@ TEST_F(CredentialsTest, NothingIsAtHandOnceItIsDue) {
   ask();
   world.pass(minutes(56));
   EXPECT_EQ(at_hand(), "");
+  EXPECT_EQ(ask(), "Bearer app-1") << "it lives for four minutes, and nobody has to wait";
   EXPECT_EQ(ask(), "Bearer app-2");
   EXPECT_EQ(at_hand(), "Bearer app-2");
+}
+
+TEST_F(CredentialsTest, ATokenThatLivesIsServedWhileTheProviderGivesNoOther) {
+  ask();
+  world.pass(minutes(56));
+  endpoint.down = true;
+  EXPECT_EQ(ask(), "Bearer app-1");
+  EXPECT_EQ(ask(), "Bearer app-1");
+  EXPECT_EQ(endpoint.asked, 2) << "not at every call";
+  world.pass(seconds(10));
+  endpoint.down = false;
+  EXPECT_EQ(ask(), "Bearer app-1");
+  EXPECT_EQ(ask(), "Bearer app-2");
+}
+
+TEST_F(CredentialsTest, AnExpiredTokenIsNotServed) {
+  ask();
+  world.pass(minutes(60));
+  endpoint.down = true;
+  EXPECT_EQ(ask(), "failed");
+}
+
+TEST_F(CredentialsTest, NodesShareOneTokenAndOneRenewal) {
+  EXPECT_EQ(ask(), "Bearer app-1");
+  EXPECT_EQ(ask_other(), "Bearer app-1");
+  world.pass(minutes(60));
+  EXPECT_EQ(ask_other(), "Bearer app-2");
+  EXPECT_EQ(ask(), "Bearer app-2");
+  EXPECT_EQ(endpoint.given, 2);
+}
+
+TEST_F(CredentialsTest, ATokenThatOneNodeWasRefusedIsReplacedForAll) {
+  ask();
+  at_hand();
+  ask_other();
+  world.pass(minutes(1));
+  EXPECT_EQ(ask(slot.serial), "Bearer app-2");
+  EXPECT_EQ(ask_other(1), "Bearer app-2") << "the other node's own number of the refused one";
+  EXPECT_EQ(endpoint.given, 2);
+}
+
+TEST_F(CredentialsTest, AClaimOfANodeThatDiedEnds) {
+  AppTokenClaim claim{world.app, 0, seconds(15)};
+  ASSERT_TRUE(world.run(world.store.claim_app_token(claim))->renew);
+  world.pass(seconds(16));
+  EXPECT_EQ(ask(), "Bearer app-1");
+}
+
+TEST_F(CredentialsTest, ARenewalThatFailedLeavesNoClaim) {
+  endpoint.down = true;
+  EXPECT_EQ(ask(), "failed");
+  endpoint.down = false;
+  EXPECT_EQ(ask_other(), "Bearer app-1");
 }
 
 TEST_F(CredentialsTest, ARefusedTokenIsNoLongerAtHandWhenANewOneHasCome) {

@@ -96,7 +96,8 @@ struct Engine::Parts {
         broker(refresher, broker_policy(config)),
         revoker({refresher, credentials, ports.moving.connections}),
         attention(refresher.context()),
-        credentials({ex, ports.endpoint, ports.clock, ports.random, directory}, {config.timeout, config.min_interval}),
+        credentials({ex, ports.endpoint, ports.clock, ports.random, directory, ports.app_tokens},
+                    {config.timeout, config.min_interval}),
         background(std::make_shared<Background>(
             Background::Parts{refresher, broker, revoker, consent, directory, ports.due, ports.changes},
             background_policy(config))),

@@ -14,6 +14,7 @@
 #include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
 #include "engine/webhook_inbox.hpp"
+#include "ports/app_token_store.hpp"
 #include "ports/associations.hpp"
 #include "ports/attention_sink.hpp"
 #include "ports/connection_list.hpp"
@@ -78,6 +79,7 @@ struct EnginePorts {
   OutboxStore* outbox = nullptr;
   HttpPost* post = nullptr;  ///< null: what is in the outbox stays there
   MovingPorts moving{};
+  AppTokenStore* app_tokens = nullptr;  ///< null: every node fetches application tokens of its own
 };
 
 struct EngineStatus {

@@ -1,6 +1,7 @@
 #pragma once
 // Store: all ports that one database stands behind. What needs a part of it takes that part.
 
+#include "ports/app_token_store.hpp"
 #include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/directory_store.hpp"
@@ -27,6 +28,7 @@ class Store : public GrantReader,
               public AuditStore,
               public OutboxStore,
               public OwnerLookup,
-              public AssociationStore {};
+              public AssociationStore,
+              public AppTokenStore {};
 
 }  // namespace keyfob

@@ -12,6 +12,7 @@
 #include <string>
 
 #include "manual_clock.hpp"
+#include "ports/app_token_store.hpp"
 #include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/directory_store.hpp"
@@ -47,6 +48,7 @@ class StoreUnderTest {
   DataKeyHolders* key_holders = nullptr;
   OwnerLookup* owners = nullptr;
   AssociationStore* associations = nullptr;
+  AppTokenStore* app_tokens = nullptr;
 
  protected:
   template <class Store>
@@ -64,6 +66,7 @@ class StoreUnderTest {
     consents = &store;
     owners = &store;
     associations = &store;
+    app_tokens = &store;
     if constexpr (std::is_base_of_v<AuditStore, Store>) audit = &store;
     if constexpr (std::is_base_of_v<OutboxStore, Store>) outbox = &store;
     if constexpr (std::is_base_of_v<ResealStore, Store>) {

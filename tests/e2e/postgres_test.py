@@ -177,6 +177,46 @@ class Notified(OnPostgres):
         self.assertLess(slowest, 10, "that was polling, not a notification")
 
 
+class ApplicationTokens(OnPostgres):
+    """v3: one token for the whole application, fetched by whichever node needs it first."""
+
+    nodes = 3
+    config = {("refresh", "min_interval"): '"200ms"'}
+
+    def setUp(self):
+        super().setUp()
+        self.sim.post("clients", client_id=harness.CLIENT_ID, v3_client_id="client_v3", v3_client_secret="planted-v3-secret")
+        self.world.cli_ok("app", "set", harness.APP, "--v3-client-id", "client_v3", "--v3-client-secret", "-",
+                          secret="planted-v3-secret")
+        self.pair = self.sim.issue(client_id=harness.CLIENT_ID)
+        self.world.import_grant("ann", pair=self.pair, provider_user=self.pair["user_id"])
+        for node in self.all:
+            told = lambda n=node: n.api("GET", "/v3/connections").status != 404
+            eventually(told, "the node knows that the application has v3 credentials", patience=60)
+
+    def fetched(self):
+        return len(self.sim.requests("/oauth2/token"))
+
+    def call_everywhere(self):
+        path = f"/v3/vehicles/{self.pair['vehicles'][0]}"
+        answers = together(6 * self.nodes, lambda i: self.all[i % self.nodes].api("GET", path))
+        self.assertEqual({a.status for a in answers}, {200}, [a for a in answers if a.status != 200][:3])
+
+    def test_all_nodes_share_one_token_and_one_renewal(self):
+        self.call_everywhere()
+        self.assertEqual(self.fetched(), 1)
+        self.sim.post("advance", seconds=3601)  # the provider's clock: everybody is refused at once
+        time.sleep(0.3)  # older than min_interval
+        self.call_everywhere()
+        self.assertEqual(self.fetched(), 2)
+        self.all[1].daemon.kill()
+        self.all[1].serve()
+        self.call_everywhere()
+        self.assertEqual(self.fetched(), 2, "a restarted node takes what is there")
+        stored = self.server.sql("SELECT app_id, number FROM application_tokens")
+        self.assertIn("2", str(stored))
+
+
 class WithoutNotifications(ManyNodes):
     """The same by polling alone: nobody can be listened to."""
 

@@ -120,6 +120,7 @@ Task<Result<void>> MemoryStore::put_application(ApplicationRecord record) {
 Task<Result<void>> MemoryStore::remove_application(AppId app) {
   auto removed = directory_.remove_application(app);
   if (removed) grants_.remove_application(app);
+  if (removed) app_tokens_.erase(app);
   co_return removed;
 }
 
@@ -206,5 +207,30 @@ Task<Result<void>> MemoryStore::settle_outbox(std::vector<Settled> rows) {
 }
 
 Task<Result<std::vector<OutboxDepth>>> MemoryStore::outbox_depths() { co_return grants_.outbox().depths(); }
+
+Task<Result<AppTokenAnswer>> MemoryStore::claim_app_token(AppTokenClaim claim) {
+  AppToken& row = app_tokens_[claim.app];
+  AppTokenAnswer answer;
+  if (row.token.number != 0 && row.token.number != claim.seen) {
+    answer.other = row.token;
+  } else if (row.claimed_until <= clock_.boot()) {
+    answer.renew = true;
+    row.claimed_until = clock_.boot() + claim.hold;
+  }
+  co_return answer;
+}
+
+Task<Result<std::uint64_t>> MemoryStore::put_app_token(AppId app, SharedAppToken token) {
+  const auto found = app_tokens_.find(app);
+  if (found == app_tokens_.end()) co_return fail(ErrorCode::not_found, "nobody has claimed this application's token");
+  token.number = found->second.token.number + 1;
+  found->second = {std::move(token), BootTime()};
+  co_return found->second.token.number;
+}
+
+Task<Result<void>> MemoryStore::release_app_token(AppId app) {
+  if (const auto found = app_tokens_.find(app); found != app_tokens_.end()) found->second.claimed_until = BootTime();
+  co_return Result<void>();
+}
 
 }  // namespace keyfob

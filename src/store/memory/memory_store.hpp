@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "ports/app_token_store.hpp"
 #include "ports/associations.hpp"
 #include "ports/audit.hpp"
 #include "ports/clock.hpp"
@@ -38,7 +39,8 @@ class MemoryStore final : public GrantReader,
                           public AuditStore,
                           public OutboxStore,
                           public OwnerLookup,
-                          public AssociationStore {
+                          public AssociationStore,
+                          public AppTokenStore {
  public:
   explicit MemoryStore(Clock& clock) : clock_(clock) {}
 
@@ -107,11 +109,20 @@ class MemoryStore final : public GrantReader,
   Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
   Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
 
+  Task<Result<AppTokenAnswer>> claim_app_token(AppTokenClaim claim) override;
+  Task<Result<std::uint64_t>> put_app_token(AppId app, SharedAppToken token) override;
+  Task<Result<void>> release_app_token(AppId app) override;
+
  private:
   Clock& clock_;
   GrantTable grants_;
   Directory directory_;
   AuditTable audit_;
+  struct AppToken {
+    SharedAppToken token{};
+    BootTime claimed_until{};
+  };
+  std::unordered_map<AppId, AppToken> app_tokens_;
 };
 
 }  // namespace keyfob

@@ -38,6 +38,7 @@ constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = $1",
                                       "DELETE FROM data_key_holders WHERE app_id = $1",
                                       "DELETE FROM outbox WHERE destination = $1",
                                       "DELETE FROM marks WHERE app_id = $1",
+                                      "DELETE FROM application_tokens WHERE app_id = $1",
                                       "DELETE FROM applications WHERE app_id = $1"};
 
 ApplicationRecord read_application(Rows& rows) {

@@ -112,6 +112,10 @@ class PostgresStore final : public Store, public ChangeNotices {
   Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
   Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
 
+  Task<Result<AppTokenAnswer>> claim_app_token(AppTokenClaim claim) override;
+  Task<Result<std::uint64_t>> put_app_token(AppId app, SharedAppToken token) override;
+  Task<Result<void>> release_app_token(AppId app) override;
+
  private:
   struct Machinery;
   explicit PostgresStore(std::unique_ptr<Machinery> machinery);

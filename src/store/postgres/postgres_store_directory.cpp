@@ -1,4 +1,5 @@
 // The rarer half of PostgresStore: the directory, key rotation, the audit trail.
+#include "store/postgres/app_tokens.hpp"
 #include "store/postgres/audit_statements.hpp"
 #include "store/postgres/directory_dialogues.hpp"
 #include "store/postgres/key_dialogues.hpp"
@@ -182,6 +183,25 @@ Task<Result<std::vector<OutboxDepth>>> PostgresStore::outbox_depths() {
   auto question = pg::outbox_depths_question();
   auto read = [](RowSpan rows) -> Result<std::vector<OutboxDepth>> { return pg::read_outbox_depths(rows[0]); };
   return pg::ask<Result<std::vector<OutboxDepth>>>(machinery_->readers, std::move(question), std::move(read));
+}
+
+// --- application tokens ---
+
+Task<Result<AppTokenAnswer>> PostgresStore::claim_app_token(AppTokenClaim claim) {
+  auto body = [claim = std::move(claim)](Dialogue& d) { return pg::claim_app_token(d, claim); };
+  return pg::talk<Result<AppTokenAnswer>>(machinery_->writers, std::move(body), pg::News::no);
+}
+
+Task<Result<std::uint64_t>> PostgresStore::put_app_token(AppId app, SharedAppToken token) {
+  auto body = [app = std::move(app), token = std::move(token)](Dialogue& d) {
+    return pg::put_app_token(d, app, token);
+  };
+  return pg::talk<Result<std::uint64_t>>(machinery_->writers, std::move(body), pg::News::no);
+}
+
+Task<Result<void>> PostgresStore::release_app_token(AppId app) {
+  auto body = [app = std::move(app)](Dialogue& d) { return pg::release_app_token(d, app); };
+  return pg::talk<Result<void>>(machinery_->writers, std::move(body), pg::News::no);
 }
 
 }  // namespace keyfob

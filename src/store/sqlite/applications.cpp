@@ -32,6 +32,7 @@ constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = ?",
                                       "DELETE FROM data_key_holders WHERE app_id = ?",
                                       "DELETE FROM outbox WHERE destination = ?",
                                       "DELETE FROM marks WHERE app_id = ?",
+                                      "DELETE FROM application_tokens WHERE app_id = ?",
                                       "DELETE FROM applications WHERE app_id = ?"};
 
 ApplicationRecord read_application(Query& query) {

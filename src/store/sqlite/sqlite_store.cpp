@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "store/sqlite/app_token_queries.hpp"
 #include "store/sqlite/async.hpp"
 #include "store/sqlite/audit_queries.hpp"
 #include "store/sqlite/directory_queries.hpp"
@@ -410,6 +411,25 @@ Task<Result<void>> SqliteStore::settle_outbox(std::vector<Settled> rows) {
 Task<Result<std::vector<OutboxDepth>>> SqliteStore::outbox_depths() {
   auto work = [](Connection& c) { return sqlite::outbox_depths(c); };
   return submit<Result<std::vector<OutboxDepth>>>(machinery_->readers, std::move(work));
+}
+
+Task<Result<AppTokenAnswer>> SqliteStore::claim_app_token(AppTokenClaim claim) {
+  auto work = [this, claim = std::move(claim)](Connection& c) {
+    return sqlite::claim_app_token(c, claim, machinery_->clock.now());
+  };
+  return submit<Result<AppTokenAnswer>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<std::uint64_t>> SqliteStore::put_app_token(AppId app, SharedAppToken token) {
+  auto work = [app = std::move(app), token = std::move(token)](Connection& c) {
+    return sqlite::put_app_token(c, app, token);
+  };
+  return submit<Result<std::uint64_t>>(machinery_->writer, std::move(work));
+}
+
+Task<Result<void>> SqliteStore::release_app_token(AppId app) {
+  auto work = [app = std::move(app)](Connection& c) { return sqlite::release_app_token(c, app); };
+  return submit<Result<void>>(machinery_->writer, std::move(work));
 }
 
 Task<Result<std::vector<std::string>>> SqliteStore::check() {

@@ -105,6 +105,10 @@ class SqliteStore final : public Store {
   Task<Result<void>> settle_outbox(std::vector<Settled> rows) override;
   Task<Result<std::vector<OutboxDepth>>> outbox_depths() override;
 
+  Task<Result<AppTokenAnswer>> claim_app_token(AppTokenClaim claim) override;
+  Task<Result<std::uint64_t>> put_app_token(AppId app, SharedAppToken token) override;
+  Task<Result<void>> release_app_token(AppId app) override;
+
   /// Reads the whole file and says what is wrong with its structure; empty: nothing. Takes seconds per gigabyte.
   Task<Result<std::vector<std::string>>> check();
 
