@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <charconv>
+#include <future>
 #include <memory>
 #include <random>
 
@@ -16,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kBatchLines = 1000;
+constexpr std::size_t kBatchLines = 10'000;
 constexpr std::size_t kBadLinesShown = 100;
 
 struct ImportOptions {
@@ -97,10 +98,25 @@ std::size_t count_of(const json::value& answer, std::string_view name) {
   return count;
 }
 
-Result<void> send_batch(Context& context, const ImportOptions& o, ImportBatch batch, Tally& tally) {
+/// A batch as it is sent, and how far in the file it ends.
+struct Prepared {
+  ImportBatch batch;
+  std::string body{};
+  std::uint64_t bytes_read = 0;
+};
+
+Result<Prepared> prepare(ImportReader& reader) {
+  auto batch = reader.next(kBatchLines);
+  if (!batch) return fail(batch.error());
+  std::string body = body_of(batch->good);
+  return Prepared{std::move(*batch), std::move(body), reader.bytes_read()};
+}
+
+Result<void> send_batch(Context& context, const ImportOptions& o, Prepared prepared, Tally& tally) {
+  ImportBatch& batch = prepared.batch;
   std::move(batch.bad.begin(), batch.bad.end(), std::back_inserter(tally.bad));
   if (batch.good.empty()) return {};
-  auto answer = context.call("POST", import_target(o), body_of(batch.good));
+  auto answer = context.call("POST", import_target(o), std::move(prepared.body));
   if (!answer) return fail(answer.error());
   tally.imported += count_of(answer->value, "imported");
   tally.replaced += count_of(answer->value, "replaced");
@@ -125,13 +141,17 @@ Result<void> verify(Context& context, const ImportOptions& o, const ImportBatch&
 Result<void> import_all(Context& context, const ImportOptions& o, ImportReader& reader, Tally& tally) {
   Sample sample(o.verify);
   ProgressBar bar("Importing", reader.bytes_total(), stderr_is_terminal());
-  for (;;) {
-    auto batch = reader.next(kBatchLines);
-    if (!batch) return fail(batch.error());
-    if (batch->good.empty() && batch->bad.empty()) return verify(context, o, sample.lines(), tally);
-    sample.look_at(*batch);
-    if (auto sent = send_batch(context, o, std::move(*batch), tally); !sent) return sent;
-    bar.advance_to(reader.bytes_read(), fmt::format("{} grants", tally.imported + tally.unchanged + tally.kept));
+  // The next batch is read while this one is stored.
+  const auto read_ahead = [&reader] { return std::async(std::launch::async, [&reader] { return prepare(reader); }); };
+  for (auto ahead = read_ahead();;) {
+    auto next = ahead.get();
+    if (!next) return fail(next.error());
+    if (next->batch.good.empty() && next->batch.bad.empty()) return verify(context, o, sample.lines(), tally);
+    ahead = read_ahead();
+    sample.look_at(next->batch);
+    const std::uint64_t bytes_read = next->bytes_read;
+    if (auto sent = send_batch(context, o, std::move(*next), tally); !sent) return sent;
+    bar.advance_to(bytes_read, fmt::format("{} grants", tally.imported + tally.unchanged + tally.kept));
   }
 }
 

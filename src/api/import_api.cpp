@@ -4,16 +4,24 @@
 #include "api/grant_codec.hpp"
 #include "api/handlers.hpp"
 #include "api/render.hpp"
+#include "engine/import_flow.hpp"
 
 namespace keyfob::api {
 namespace {
 
-constexpr std::size_t kLines = 1000;
+constexpr std::size_t kLines = 10'000;
+constexpr std::size_t kPart = 1000;  ///< lines in one transaction
 
-/// The grants of a body that can be stored, with the number of the line each came from.
+/// The grants of some lines that can be stored, with the number of the line each came from.
 struct Batch {
   std::vector<engine::NewGrant> grants{};
   std::vector<std::size_t> lines{};
+};
+
+/// Where in the body the next line begins, and its number.
+struct Place {
+  std::string_view text;
+  std::size_t number = 1;
 };
 
 std::string_view take_line(std::string_view& text) {
@@ -36,23 +44,25 @@ Answer<engine::NewGrant> read_line(const Call& call, std::string_view line) {
   return grant;
 }
 
-Answer<Batch> read_batch(const Call& call, ImportReport& report) {
+Answer<void> count_lines(std::string_view text) {
+  const auto breaks = static_cast<std::size_t>(std::ranges::count(text, '\n'));
+  if (breaks + (text.empty() || text.ends_with('\n') ? 0 : 1) <= kLines) return {};
+  return refuse("limit_exceeded", "more than " + std::to_string(kLines) + " lines", "send them in several requests");
+}
+
+/// The next lines of the body, as many as make one part. Empty: there are no more.
+Batch read_part(const Call& call, Place& place, ImportReport& report) {
   Batch batch;
-  std::string_view text = call.request.body;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::string_view line = take_line(text);
-    if (number > kLines) {
-      return refuse("limit_exceeded", "more than " + std::to_string(kLines) + " lines",
-                    "send them in several requests");
-    }
+  for (; !place.text.empty() && batch.grants.size() < kPart; ++place.number) {
+    const std::string_view line = take_line(place.text);
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;
     auto grant = read_line(call, line);
     if (!grant) {
-      report.failed.push_back(failed_line(number, grant.error()));
+      report.failed.push_back(failed_line(place.number, grant.error()));
       continue;
     }
     batch.grants.push_back(std::move(*grant));
-    batch.lines.push_back(number);
+    batch.lines.push_back(place.number);
   }
   return batch;
 }
@@ -109,16 +119,24 @@ Task<Outcome> import_grants(Services& services, Call call) {
   if (!app) co_return std::unexpected(app.error());
   const auto rules = rules_of(call);
   if (!rules) co_return std::unexpected(rules.error());
+  Place place{call.request.body};
+  if (const auto few = count_lines(place.text); !few) co_return std::unexpected(few.error());
   ImportReport report;
-  auto batch = read_batch(call, report);
-  if (!batch) co_return std::unexpected(batch.error());
-  if (!batch->grants.empty()) {
-    AppId id = (*app)->app().id;
-    const auto results = co_await services.engine.grants().import_many(std::move(id), std::move(batch->grants), *rules);
-    if (!results) co_return refuse(results.error());
-    count_results(*results, batch->lines, report);
+  const auto flow = std::make_shared<engine::ImportFlow>(services.engine.executor(), services.engine.grants(),
+                                                         (*app)->app().id, *rules);
+  while (!flow->failed()) {
+    Batch batch = read_part(call, place, report);
+    if (batch.grants.empty()) break;
+    co_await flow->add(std::move(batch.grants), std::move(batch.lines));
+  }
+  const auto parts = co_await flow->finish();
+  std::optional<Error> failure;
+  for (const auto& part : parts) {
+    if (*part->results) count_results(**part->results, part->lines, report);
+    if (!*part->results && !failure) failure = part->results->error();
   }
   call.note->count = rules->dry_run ? 0 : report.imported;
+  if (failure) co_return refuse(*failure);
   std::ranges::sort(report.failed, {}, &FailedLine::line);
   co_return json_response(200, import_json(report));
 }
@@ -126,18 +144,18 @@ Task<Outcome> import_grants(Services& services, Call call) {
 Task<Outcome> probe_grants(Services& services, Call call) {
   const auto app = app_of(services, call);
   if (!app) co_return std::unexpected(app.error());
+  Place place{call.request.body};
+  if (const auto few = count_lines(place.text); !few) co_return std::unexpected(few.error());
   ImportReport report;
-  auto batch = read_batch(call, report);
-  if (!batch) co_return std::unexpected(batch.error());
-  for (std::size_t i = 0; i < batch->grants.size(); ++i) {
-    AppId id = (*app)->app().id;
-    auto wrong = co_await probe(services, std::move(id), std::move(batch->grants[i]));
-    if (wrong) {
-      report.failed.push_back(failed_line(batch->lines[i], *wrong));
-    } else {
-      ++report.unchanged;
+  for (Batch batch = read_part(call, place, report); !batch.grants.empty(); batch = read_part(call, place, report)) {
+    for (std::size_t i = 0; i < batch.grants.size(); ++i) {
+      AppId id = (*app)->app().id;
+      auto wrong = co_await probe(services, std::move(id), std::move(batch.grants[i]));
+      if (wrong) report.failed.push_back(failed_line(batch.lines[i], *wrong));
+      if (!wrong) ++report.unchanged;
     }
   }
+  std::ranges::sort(report.failed, {}, &FailedLine::line);
   co_return json_response(200, import_json(report));
 }
 
