@@ -104,8 +104,6 @@ Result<NodeState> take_state(const std::string& dir) {
 /// What the configuration asks for and this version does not do. Better said than found out.
 std::vector<std::string> not_built_yet(const config::Config& config) {
   std::vector<std::string> out;
-  if (config.refresh.spool == config::SpoolMode::always)
-    out.emplace_back("refresh.spool = \"always\" is not built yet: pairs go to the spool when the store refuses them");
   if (!config.upstream.proxy.empty())
     out.emplace_back("upstream.proxy serves the token endpoint only: calls through the gateway go directly");
   return out;

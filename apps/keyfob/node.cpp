@@ -38,6 +38,7 @@ engine::EngineConfig engine_config(const config::Config& config) {
   e.recovery_interval = config::kRecoveryInterval;
   e.min_interval = config.refresh.min_interval;
   e.max_rate = config.refresh.max_rate;
+  if (config.refresh.spool == config::SpoolMode::always) e.spool_for = config::kSpoolFor;
   e.cache_entries = config.cache.max_entries;
   e.max_staleness = config.cache.max_staleness;
   e.reseal.max_rate = config.keys.reseal_rate;

@@ -71,6 +71,8 @@ enum class SpoolMode : std::uint8_t { on_failure, always };
 
 /// How often an attempt of unknown outcome is tried again (docs/spec/refresh.md). Not configurable.
 inline constexpr Milliseconds kRecoveryInterval = seconds(1);
+/// How long a pair stays in the spool after its commit with spool = "always" (docs/spec/spool.md). Not configurable.
+inline constexpr Milliseconds kSpoolFor = minutes(10);
 
 struct RefreshConfig {
   Milliseconds min_validity = seconds(60);  ///< a token with less left is not handed out without trying to refresh
@@ -81,7 +83,7 @@ struct RefreshConfig {
   Milliseconds timeout = seconds(10);       ///< T
   Milliseconds min_interval = seconds(30);  ///< a token rotated less than this ago is not rotated because of a 401
   std::uint32_t max_rate = 50;              ///< background refreshes per second and application
-  SpoolMode spool = SpoolMode::on_failure;  ///< always: the last pairs stay in the spool until they are old enough
+  SpoolMode spool = SpoolMode::on_failure;  ///< always: pairs of the last kSpoolFor stay there
 };
 
 enum class OutagePolicy : std::uint8_t { serve, refuse };

@@ -81,8 +81,8 @@ RefreshAction RefreshMachine::on(const refresh::Answered& event) {
     spool_tried_ = false;
     if (phase_ == RefreshPhase::keeping) return act(Kind::spool);
     committing_spooled_ = false;
-    phase_ = RefreshPhase::committing;
-    return act(Kind::commit);
+    phase_ = timing_.spool_first ? RefreshPhase::spooling : RefreshPhase::committing;
+    return act(timing_.spool_first ? Kind::spool : Kind::commit);
   }
   const bool newest = event.exchange + 1 == next_exchange_;
   if (phase_ == RefreshPhase::exchanging && newest) return judge(event);
@@ -191,6 +191,10 @@ RefreshAction RefreshMachine::on(const refresh::CommitFailed&) {
 }
 
 RefreshAction RefreshMachine::on(const refresh::Kept& event) {
+  if (phase_ == RefreshPhase::spooling) {  // a disk that fails holds no commit up
+    phase_ = RefreshPhase::committing;
+    return act(Kind::commit);
+  }
   if (phase_ == RefreshPhase::keeping) {
     if (event.ok) return finish(RefreshOutcome::held);
     return back_off(RefreshPhase::keeping, kStoreRetry);

@@ -8,6 +8,8 @@
 //       │            ├─► rereading ─► noting ─► settled     refused
 //       └─► waiting  └─► committing ─► keeping ─► settled   the store refuses: the pair is kept in the spool slot
 //
+// With spool_first a pair passes through `spooling` on its way to `committing`.
+//
 // Not thread-safe. Takes `now` (boot time) and a die for jitter with every event; deterministic.
 
 #include <cstdint>
@@ -27,6 +29,7 @@ struct RefreshTiming {
   Milliseconds lease = seconds(15);         ///< L
   Milliseconds reuse_window = seconds(60);  ///< W of the provider; 0: strict
   bool late_reuse = false;                  ///< one more use after W is not punished
+  bool spool_first = false;                 ///< a pair is in the spool before the store is asked to commit it
 };
 
 enum class RefreshPhase : std::uint8_t {
@@ -34,6 +37,7 @@ enum class RefreshPhase : std::uint8_t {
   waiting,
   exchanging,
   backing_off,
+  spooling,
   committing,
   keeping,
   rereading,

@@ -156,6 +156,19 @@ TEST(RefreshMachine, KeepsThePairInTheSpoolWhenTheStoreRefusesTheCommit) {
   EXPECT_EQ(run(refresh::Kept{true}).outcome, RefreshOutcome::held);
 }
 
+TEST(RefreshMachine, KeepsThePairInTheSpoolBeforeItsCommitWhenToldSo) {
+  RefreshTiming timing;
+  timing.spool_first = true;
+  for (const bool kept : {true, false}) {  // a disk that fails holds no commit up
+    Script run(timing);
+    run.started();
+    run.begun();
+    EXPECT_EQ(run(with_pair()).kind, Kind::spool);
+    EXPECT_EQ(run(refresh::Kept{kept}).kind, Kind::commit);
+    EXPECT_EQ(run(refresh::Committed{}).outcome, RefreshOutcome::refreshed);
+  }
+}
+
 TEST(RefreshMachine, GoesOnCommittingWhenNeitherStoreNorSpoolTakesThePair) {
   Script run;
   run.started();

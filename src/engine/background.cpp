@@ -62,7 +62,10 @@ Task<Result<void>> Background::look_for_changes() {
   std::string cursor = cursor_;
   Result<Changes> changes = co_await parts_.changes.changes_since(std::move(cursor));
   if (!changes) co_return fail(changes.error());
-  if (changes->everything) context_.cache.clear();
+  if (changes->everything) {
+    context_.cache.clear();
+    parts_.refresher.retention().look_at_all();
+  }
   for (const ChangedGrant& changed : changes->grants) {
     context_.cache.forget(changed.ref);
     context_.cache.forget_subjects(changed.ref.app, changed.user, changed.vehicles);
@@ -118,21 +121,30 @@ Task<Result<void>> Background::recover() {
 Task<void> Background::replay_spool() {
   for (SpooledPair& spooled : context_.spool.entries()) {
     if (parts_.refresher.in_flight({spooled.pair.app, spooled.pair.grant})) continue;
+    if (!parts_.refresher.retention().wants_look(spooled, context_.clock.boot())) continue;
     co_await settle_spooled(std::move(spooled));
   }
 }
 
 /// A pair in the spool is committed, kept as a late pair, or dropped because its consent was replaced; never forgotten.
+/// One that the store had is committed again when the store has fallen back to its version, and shown to the other
+/// nodes as a late pair when it has fallen back further.
 Task<void> Background::settle_spooled(SpooledPair spooled) {
   GrantRef ref{spooled.pair.app, spooled.pair.grant};
   Result<GrantRecord> record = co_await context_.reader.load(ref);
   if (!record && record.error().code != ErrorCode::not_found) co_return;
-  if (record && record->grant.version == spooled.pair.at && record->grant.status != GrantStatus::revoked) {
+  SpoolRetention& retention = parts_.refresher.retention();
+  const SpooledPair* next = record ? parts_.refresher.successor(*record) : nullptr;
+  const bool follows = next != nullptr && next->slot == spooled.slot;
+  if (follows && record->grant.status != GrantStatus::revoked) {
+    retention.forget(spooled.slot);
     parts_.refresher.start(std::move(*record), Purpose::recovery);
     co_return;
   }
   const bool same_epoch = record && record->grant.version.epoch == spooled.pair.at.epoch;
-  if (same_epoch && !context_.sealer.holds(*record, spooled.pair)) {
+  const bool outlived = same_epoch && record->grant.version.generation > spooled.pair.at.generation.next();
+  const bool done = outlived && retention.settled(spooled);
+  if (same_epoch && !done && !context_.sealer.holds(*record, spooled.pair)) {
     KeptPair pair = spooled.pair;
     const Result<void> kept = co_await context_.late_pairs.keep_late(std::move(pair));
     if (!kept) co_return;
@@ -140,6 +152,7 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
       parts_.refresher.start(std::move(*record), Purpose::recovery);
     }
   }
+  if (same_epoch && retention.keeps(spooled, context_.clock.boot())) co_return;
   co_await parts_.refresher.release_spooled(std::move(spooled));
 }
 

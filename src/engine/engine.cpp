@@ -25,6 +25,7 @@ RefreshPolicy refresh_policy(const EngineConfig& config) {
   policy.timing.lease = config.lease;
   policy.due = due_policy(config);
   policy.recovery_interval = config.recovery_interval;
+  policy.spool_for = config.spool_for;
   policy.gate = {config.max_in_flight, config.max_in_flight, config.max_rate};
   return policy;
 }
@@ -197,7 +198,7 @@ AttentionSink& Engine::attention() { return parts_->attention; }
 EngineStatus Engine::status() const {
   EngineStatus status;
   status.flights = parts_->refresher.flights();
-  status.spooled = parts_->refresher.context().spool.entries().size();
+  status.spooled = parts_->refresher.unstored();
   status.cached = parts_->cache.size();
   status.suspended = parts_->refresher.suspended();
   return status;

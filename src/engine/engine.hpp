@@ -43,6 +43,7 @@ struct EngineConfig {
   Milliseconds max_staleness = seconds(2);
   bool refuse_on_store_outage = false;
   Milliseconds consent_ttl = minutes(15);
+  Milliseconds spool_for{0};  ///< how long a pair stays in the spool after its commit (spool = "always")
   ResealLimits reseal{};
   std::string events_url{};  ///< empty: the backend is told nothing, and nothing is written for it
   Secret events_secret{};
@@ -84,7 +85,7 @@ struct EnginePorts {
 
 struct EngineStatus {
   std::size_t flights = 0;
-  std::size_t spooled = 0;
+  std::size_t spooled = 0;  ///< pairs in the spool that the store is not known to have
   std::size_t cached = 0;
   std::vector<AppId> suspended{};
 };

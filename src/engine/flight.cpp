@@ -58,7 +58,7 @@ Task<void> Flight::run() {
     --owner_.lingering_;
     co_return;
   }
-  const bool spooled = owner_.held(ref(), at_) != nullptr;
+  const bool spooled = owner_.successor(record_) != nullptr;
   RefreshAction action = machine_.step(refresh::Started{spooled}, context_.clock.boot(), context_.die());
   while (action.kind != Kind::stop) {
     const Event event = co_await carry_out(action);
@@ -107,16 +107,16 @@ Task<Flight::Event> Flight::next_event(Milliseconds limit) {
 /// The slot of a use that brought no pair serves the next one: a flight that retries must not fill the spool. When the
 /// spool is full, even a use that is still being read gives its slot to the retry, or nobody could ever retry; should
 /// both bring a pair, the second asks for a slot then.
-Result<void> Flight::reserve_slot() {
-  if (has_reserved_) return {};
+Task<Result<void>> Flight::reserve_slot() {
+  if (has_reserved_) co_return Result<void>();
   for (Exchange& past : exchanges_) {
     if (!past.answered || !past.slot_taken || past.pair) continue;
     past.slot_taken = false;
     reserved_ = past.slot;
     has_reserved_ = true;
-    return {};
+    co_return Result<void>();
   }
-  const auto slot = context_.spool.reserve();
+  const Result<SpoolSlot> slot = co_await new_slot();
   has_reserved_ = slot.has_value();
   if (slot) reserved_ = *slot;
   for (Exchange& past : exchanges_) {
@@ -125,13 +125,23 @@ Result<void> Flight::reserve_slot() {
     past.slot_taken = false;
     has_reserved_ = true;
   }
-  if (!has_reserved_) return fail(slot.error());
-  return {};
+  if (!has_reserved_) co_return fail(slot.error());
+  co_return Result<void>();
+}
+
+/// A pair that the store has already gives way to one that nobody has.
+Task<Result<SpoolSlot>> Flight::new_slot() {
+  Result<SpoolSlot> slot = context_.spool.reserve();
+  if (slot) co_return slot;
+  const bool room = co_await owner_.make_room();
+  if (room) slot = context_.spool.reserve();
+  co_return slot;
 }
 
 Task<Flight::Event> Flight::begin() {
   began_at_ = context_.clock.boot();
-  if (auto reserved = reserve_slot(); !reserved) {
+  const Result<void> reserved = co_await reserve_slot();
+  if (!reserved) {
     detail_ = reserved.error().what;
     co_return refresh::SpoolFull{};
   }
@@ -346,6 +356,8 @@ Task<Flight::Event> Flight::commit_exchange(ExchangeNumber number) {
   const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
   if (stored) {
     co_await release_slot(number);
+    const Exchange& done = exchanges_[number];
+    if (done.in_spool) owner_.retention().keeps({done.slot, *done.pair}, context_.clock.boot());
     if (spare_) {
       KeptPair used = *spare_;
       const auto dropped = co_await context_.late_pairs.drop_late(std::move(used));
@@ -356,37 +368,47 @@ Task<Flight::Event> Flight::commit_exchange(ExchangeNumber number) {
 }
 
 Task<Flight::Event> Flight::commit_spooled() {
-  const SpooledPair* spooled = owner_.held(ref(), at_);
+  const SpooledPair* spooled = owner_.successor(record_);
   if (spooled == nullptr) co_return refresh::CommitFailed{};
   const SpooledPair copy = *spooled;
   KeptPair pair = copy.pair;
   Event event = co_await commit(std::move(pair));
   const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
   const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
-  if (stored) co_await owner_.release_spooled(copy);
+  if (stored && !owner_.retention().keeps(copy, context_.clock.boot())) co_await owner_.release_spooled(copy);
   co_return event;
 }
 
 Task<Flight::Event> Flight::spool(ExchangeNumber number) {
-  Exchange& exchange_state = exchanges_[number];
-  if (!exchange_state.slot_taken) {
-    const auto late_slot = context_.spool.reserve();
-    if (!late_slot) co_return refresh::Kept{false};
-    exchange_state.slot = *late_slot;
-    exchange_state.slot_taken = true;
+  if (!exchanges_[number].in_spool) {
+    const Result<void> kept = co_await keep_in_spool(number);
+    context_.metrics.count("spooled", kept ? "kept" : "failed");
+    if (!kept) {
+      detail_ = kept.error().what;
+      co_return refresh::Kept{false};
+    }
   }
-  KeptPair pair = exchange_state.pair.value();
-  const SpoolSlot slot = exchange_state.slot;
-  const Result<void> kept = co_await context_.spool.keep(slot, std::move(pair));
-  context_.metrics.count("spooled", kept ? "kept" : "failed");
-  if (!kept) {
-    detail_ = kept.error().what;
-    co_return refresh::Kept{false};
-  }
-  exchanges_[number].slot_taken = false;  // the spool owns it until its commit
-  owner_.reload_held();
-  context_.cache.update(owner_.overlaid(record_));
+  // Before the store was asked, nobody is served from here: somebody else's pair may win.
+  if (machine_.phase() != RefreshPhase::spooling) context_.cache.update(owner_.overlaid(record_));
   co_return refresh::Kept{true};
+}
+
+/// The spool owns the slot then.
+Task<Result<void>> Flight::keep_in_spool(ExchangeNumber number) {
+  if (!exchanges_[number].slot_taken) {
+    const Result<SpoolSlot> late_slot = co_await new_slot();
+    if (!late_slot) co_return fail(late_slot.error());
+    exchanges_[number].slot = *late_slot;
+    exchanges_[number].slot_taken = true;
+  }
+  KeptPair pair = exchanges_[number].pair.value();
+  const SpoolSlot slot = exchanges_[number].slot;
+  const Result<void> kept = co_await context_.spool.keep(slot, std::move(pair));
+  if (!kept) co_return kept;
+  exchanges_[number].slot_taken = false;
+  exchanges_[number].in_spool = true;
+  owner_.reload_held();
+  co_return kept;
 }
 
 const KeptPair* Flight::pair_of(const RefreshAction& action) const {
@@ -425,6 +447,10 @@ Task<Flight::Event> Flight::discard(RefreshAction action) {
     }
   }
   co_await release(action);
+  if (!action.spooled && exchanges_[action.exchange].in_spool) {
+    SpooledPair replaced{exchanges_[action.exchange].slot, exchanges_[action.exchange].pair.value()};
+    co_await owner_.release_spooled(std::move(replaced));
+  }
   co_return refresh::Kept{true};
 }
 

@@ -30,6 +30,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     SpoolSlot slot = 0;
     bool slot_taken = false;
     bool answered = false;
+    bool in_spool = false;            ///< the slot holds the pair; it is the spool's until the pair is settled
     std::optional<KeptPair> spare{};  ///< whose refresh token was sent, when it was not the stored one
     std::optional<KeptPair> pair{};
   };
@@ -46,6 +47,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Task<Event> commit_exchange(ExchangeNumber number);
   Task<Event> commit_spooled();
   Task<Event> spool(ExchangeNumber number);
+  Task<Result<void>> keep_in_spool(ExchangeNumber number);
   Task<Event> keep_late(RefreshAction action);
   Task<Event> discard(RefreshAction action);
   Task<Event> reread(Disposition disposition);
@@ -59,7 +61,8 @@ class Flight : public std::enable_shared_from_this<Flight> {
   /// The grant was removed meanwhile, perhaps with its application: there is nothing left to refresh for.
   [[nodiscard]] static bool gone(const Error& error) { return error.code == ErrorCode::not_found; }
   [[nodiscard]] Result<KeptPair> seal_answer(TokenAnswer answer, const Exchange& of, WallTime sent_at);
-  [[nodiscard]] Result<void> reserve_slot();
+  Task<Result<void>> reserve_slot();
+  Task<Result<SpoolSlot>> new_slot();
   [[nodiscard]] const KeptPair* pair_of(const RefreshAction& action) const;
   void provider_answered(const TokenAnswer& answer);
   void provider_failed();

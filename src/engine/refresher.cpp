@@ -44,6 +44,7 @@ RefreshTiming RefreshPolicy::timing_for(const ProviderProfile& profile) const {
   RefreshTiming out = timing;
   out.reuse_window = profile.reuse_window;
   out.late_reuse = profile.late_reuse;
+  out.spool_first = spool_for > Milliseconds(0);
   return out;
 }
 
@@ -163,8 +164,26 @@ Task<void> Refresher::release_spooled(SpooledPair settled) {
     return entry.slot == settled.slot && entry.pair.at == settled.pair.at && entry.pair.sealed == settled.pair.sealed;
   };
   if (std::ranges::none_of(entries, same)) co_return;
+  retention_.forget(settled.slot);
   co_await context_.spool.release(settled.slot);
   reload_held();
+}
+
+std::size_t Refresher::unstored() const {
+  const std::vector<SpooledPair> entries = context_.spool.entries();
+  return static_cast<std::size_t>(
+      std::ranges::count_if(entries, [this](const SpooledPair& spooled) { return !retention_.settled(spooled); }));
+}
+
+Task<bool> Refresher::make_room() {
+  if (!retention_.on()) co_return false;
+  const std::vector<SpooledPair> entries = context_.spool.entries();
+  const auto settled = [this](const SpooledPair& spooled) { return retention_.settled(spooled); };
+  const auto oldest = std::ranges::find_if(entries, settled);
+  if (oldest == entries.end()) co_return false;
+  SpooledPair gives_way = *oldest;
+  co_await release_spooled(std::move(gives_way));
+  co_return true;
 }
 
 const SpooledPair* Refresher::held(const GrantRef& ref, GrantVersion at) const {
@@ -174,6 +193,14 @@ const SpooledPair* Refresher::held(const GrantRef& ref, GrantVersion at) const {
     if (spooled.pair.app == ref.app && spooled.pair.at == at) return &spooled;
   }
   return nullptr;
+}
+
+/// A store that has forgotten commits counts the same generations again: what was rotated after this pair had come is
+/// not what it was made from.
+const SpooledPair* Refresher::successor(const GrantRecord& record) const {
+  const SpooledPair* spooled = held({record.grant.app, record.grant.id}, record.grant.version);
+  if (spooled == nullptr || !retention_.on() || !record.grant.rotated_at) return spooled;
+  return *record.grant.rotated_at > spooled->pair.received_at ? nullptr : spooled;
 }
 
 std::vector<SpooledPair> Refresher::held_of(const GrantRef& ref, Epoch epoch) const {
@@ -188,7 +215,7 @@ std::vector<SpooledPair> Refresher::held_of(const GrantRef& ref, Epoch epoch) co
 
 GrantRecord Refresher::overlaid(GrantRecord record) const {
   if (record.grant.status == GrantStatus::revoking || record.grant.status == GrantStatus::revoked) return record;
-  const SpooledPair* spooled = held({record.grant.app, record.grant.id}, record.grant.version);
+  const SpooledPair* spooled = successor(record);
   return spooled == nullptr ? record : with_kept_pair(std::move(record), spooled->pair);
 }
 

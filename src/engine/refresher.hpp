@@ -12,6 +12,7 @@
 #include "engine/application_gate.hpp"
 #include "engine/directory.hpp"
 #include "engine/sealer.hpp"
+#include "engine/spool_retention.hpp"
 #include "engine/token_cache.hpp"
 #include "ports/event_sink.hpp"
 #include "ports/grant_store.hpp"
@@ -38,7 +39,8 @@ struct RefreshPolicy {
   RefreshTiming timing{};  ///< timeout and lease; window and late reuse are the profile's
   Milliseconds recovery_interval = seconds(1);
   DuePolicy due{};
-  GateLimits gate{};  ///< max_in_flight is what is wanted: an application's reuse window may allow less
+  Milliseconds spool_for{};  ///< how long a pair stays in the spool after its commit; 0: not at all
+  GateLimits gate{};         ///< max_in_flight is what is wanted: an application's reuse window may allow less
 
   [[nodiscard]] RefreshTiming timing_for(const ProviderProfile& profile) const;
 };
@@ -72,7 +74,7 @@ struct RefreshContext {
 
 class Refresher {
  public:
-  explicit Refresher(RefreshContext context) : context_(std::move(context)) {}
+  explicit Refresher(RefreshContext context) : context_(std::move(context)), retention_(context_.policy.spool_for) {}
 
   /// Joins the flight of this grant or starts one for `record`, then waits at most `patience`. Empty: the patience
   /// ended, the flight goes on.
@@ -84,13 +86,20 @@ class Refresher {
   [[nodiscard]] GrantRecord overlaid(GrantRecord record) const;
   /// A spooled pair of exactly this version.
   [[nodiscard]] const SpooledPair* held(const GrantRef& ref, GrantVersion at) const;
+  /// The spooled pair that follows the one of this record.
+  [[nodiscard]] const SpooledPair* successor(const GrantRecord& record) const;
   /// Spooled pairs of this grant and epoch.
   [[nodiscard]] std::vector<SpooledPair> held_of(const GrantRef& ref, Epoch epoch) const;
   /// Reads the spool: at start, and whenever a slot was written or released.
   void reload_held();
+  /// Pairs in the spool that the store is not known to have.
+  [[nodiscard]] std::size_t unstored() const;
+  [[nodiscard]] SpoolRetention& retention() { return retention_; }
   /// Frees the slot, if it still holds this very pair: while somebody waited, another may have settled it, and the slot
   /// may have been given to a third.
   Task<void> release_spooled(SpooledPair settled);
+  /// The place of the pair that the store took longest ago. False: every pair here is one that the store lacks.
+  Task<bool> make_room();
 
   [[nodiscard]] ApplicationGate& gate(const AppId& app);
   /// Another node has changed the grant.
@@ -126,6 +135,7 @@ class Refresher {
   std::unordered_map<AppId, GrantRef> probes_;  ///< the grant by which a suspended application is asked again
   std::unordered_map<AppId, WallTime> bursts_;  ///< when the present burst of refusals began
   RetryTable retries_;
+  SpoolRetention retention_;
   std::size_t lingering_ = 0;
 };
 
