@@ -20,6 +20,7 @@ Task<Result<void>> Disk::keep(SpoolSlot slot, KeptPair pair) {
   if (stage_.trace.on()) stage_.trace.say(node_, "the pair is in the spool");
   stage_.oracle.kept(pair);
   kept_[slot] = std::move(pair);
+  stage_.milestone(node_, Milestone::spooled);
   co_return Result<void>();
 }
 

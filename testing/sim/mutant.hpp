@@ -14,6 +14,8 @@ struct Mutant {
   std::string name;  ///< the rule that it breaks
   /// Puts broken ports in front of the sound ones of one node, each time it starts.
   std::function<void(Stage&, NodePorts&, int node)> wrap;
+  /// Or configures the engine wrongly.
+  std::function<void(engine::EngineConfig&)> configure{};
 };
 
 /// One for each rule.

@@ -292,6 +292,7 @@ std::vector<Mutant> make_all() {
       {"no re-read after refusal", wrapping<NoRereadAfterRefusal>()},
       {"refusal believed at once", wrapping<RefusalBelievedAtOnce>()},
       {"burst rule off", wrapping<BurstRuleOff>()},
+      {"pairs leave the spool with their commit", {}, [](engine::EngineConfig& config) { config.spool_for = {}; }},
   };
 }
 

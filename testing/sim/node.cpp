@@ -39,9 +39,10 @@ Node::~Node() { crash(); }
 
 void Node::start() {
   const auto profile = profile_of(stage_.plan);
-  const engine::EngineConfig config = stage_.plan.config;
+  engine::EngineConfig config = stage_.plan.config;
+  if (mutant_ != nullptr && mutant_->configure) mutant_->configure(config);
   ports_ = {&store_, &store_, &store_, &store_, &store_, &provider_, &disk_, &clock_, &ready_};
-  if (mutant_ != nullptr) mutant_->wrap(stage_, ports_, index_);
+  if (mutant_ != nullptr && mutant_->wrap) mutant_->wrap(stage_, ports_, index_);
   const engine::EnginePorts ports{*ports_.reader, *ports_.refreshes,
                                   store_,         *ports_.late_pairs,
                                   *ports_.due,    *ports_.health,

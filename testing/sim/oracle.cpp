@@ -178,7 +178,10 @@ void Oracle::updated(const GrantRecord& before, const GrantRecord& after) {
 
 void Oracle::fell_back() {
   for (const GrantRecord& record : eyes_.store.all()) {
-    watched_[user_of(record.grant)].version = record.grant.version;
+    Watched& watched = watched_[user_of(record.grant)];
+    watched.version = record.grant.version;
+    const GrantStatus status = record.grant.status;
+    if (status != GrantStatus::revoked && status != GrantStatus::revoking) watched.revoked_at.reset();
   }
 }
 
@@ -199,7 +202,7 @@ void Oracle::sent(int node, const std::string& refresh_token) {
   const std::string me = "node-" + std::to_string(node + 1);
   const auto& attempt = stored->grant.attempt;
   if (!attempt || attempt->node.view() != me || attempt->lease_left <= Milliseconds(0)) {
-    if (eyes_.store.failovers() > 0) return;
+    if (!eyes_.store.failovers().empty()) return;  // the attempt may be among what was lost
     const std::string whose =
         attempt ? attempt->node.str() + "'s, with " + std::to_string(attempt->lease_left.count()) + " ms left"
                 : "nobody's";
@@ -208,7 +211,8 @@ void Oracle::sent(int node, const std::string& refresh_token) {
   }
   const bool late = token->first_used && eyes_.time.now() - *token->first_used > eyes_.provider.rules().window;
   const bool alive = stored->grant.access_expires_at > eyes_.time.wall() + eyes_.plan.max_skew * 2 + seconds(1);
-  if (late && !eyes_.plan.late_reuse && alive && !token->dead) {
+  const bool forgotten = late && eyes_.store.fell_back(*token->first_used, eyes_.time.now());
+  if (late && !eyes_.plan.late_reuse && alive && !token->dead && !forgotten) {
     violate("I4", fmt::format("{}: {} was used again after its window, with a live access token at stake",
                               name_of_user(user), refresh_token));
   }
@@ -239,7 +243,9 @@ void Oracle::served(int node, int user, const std::string& access_token, BootTim
   // after all and repeats its first answer makes us believe in a longer life.
   const auto& lied_at = watched_[user].lied_at;
   const auto& rules = eyes_.provider.rules();
-  const bool misled = lied_at && eyes_.time.now() - *lied_at < rules.window + rules.access_ttl;
+  const Milliseconds memory = rules.window + rules.access_ttl;
+  const bool forgotten = eyes_.store.fell_back(eyes_.time.now() - memory, eyes_.time.now());
+  const bool misled = forgotten || (lied_at && eyes_.time.now() - *lied_at < memory);
   const Milliseconds over = eyes_.time.now() - token->ends - eyes_.plan.max_skew * 2 - kSlack;
   if (over > Milliseconds(0) && !stood_still && !misled) {
     violate("I5", fmt::format("{}, {} ms after it expired", who(), (eyes_.time.now() - token->ends).count()));
@@ -291,6 +297,7 @@ std::string Oracle::judge_lost(int user, const std::vector<KeptPair>& on_disks) 
   // A family that was revoked for a late use: the token that was used late is the parent.
   const ProviderModel::Refresh* spent = token->first_used ? token : eyes_.provider.refresh(token->parent);
   if (spent == nullptr || !spent->first_used) return opened->refresh + " was never used, and is dead";
+  if (eyes_.store.fell_back(*spent->first_used, now)) return judge_forgotten(*spent);
   // The window that Keyfob can rely on begins with its own note, which may be earlier.
   const BootTime first = spent == token ? std::min(*spent->first_used, watched_[user].begun_at) : *spent->first_used;
   const BootTime window_end = first + eyes_.provider.rules().window;

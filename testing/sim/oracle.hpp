@@ -100,6 +100,8 @@ class Oracle {
   std::map<int, Watched> watched_;
   void durable(const std::string& refresh_token);
   void check_cleared(const GrantRecord& before, const GrantRecord& after);
+  [[nodiscard]] bool lives_on(const std::string& name) const;
+  [[nodiscard]] std::string judge_forgotten(const ProviderModel::Refresh& spent) const;
   [[nodiscard]] bool sibling_was_lost(const ProviderModel::Refresh& token) const;
 
   struct Came {

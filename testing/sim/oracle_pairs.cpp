@@ -99,8 +99,27 @@ void Oracle::check_cleared(const GrantRecord& before, const GrantRecord& after) 
   if (!opened) return;
   const auto* token = eyes_.provider.refresh(opened->refresh);
   if (token == nullptr || !token->first_used || token->dead) return;
+  if (eyes_.store.fell_back(*token->first_used, eyes_.time.now())) return;  // nobody knows of that use any more
   violate("I7", fmt::format("{}: the attempt was cleared although {} had been used", after.grant.user.str(),
                             opened->refresh));
+}
+
+/// What came of this token's use was durable once and works still.
+bool Oracle::lives_on(const std::string& name) const {
+  const auto* token = eyes_.provider.refresh(name);
+  if (token == nullptr || token->dead) return false;
+  if (!token->first_used) return durable_.contains(name);
+  return std::ranges::any_of(token->children, [this](const std::string& child) { return lives_on(child); });
+}
+
+/// The store forgot commits, and perhaps attempts: a pair that was durable has to come back, unless its disk died, too.
+std::string Oracle::judge_forgotten(const ProviderModel::Refresh& spent) const {
+  for (int node = 0; node < eyes_.plan.nodes; ++node) {
+    if (eyes_.weather.lost_disk(node, *spent.first_used)) return {};
+  }
+  const auto found = std::ranges::find_if(spent.children, [this](const std::string& child) { return lives_on(child); });
+  if (found == spent.children.end()) return {};
+  return "the store forgot " + *found + ", which was durable once, and nobody told it again";
 }
 
 /// Only the newest pair of several works, and that one reached nobody who lived to store it.

@@ -17,6 +17,7 @@ Troubles troubles_for(Theme theme) {
                   {Trouble::provider_wrong_client, 2},
                   {Trouble::provider_refuses, 1},
                   {Trouble::store_down, 2},
+                  {Trouble::store_fails_over, 2},
                   {Trouble::commits_fail, 3},
                   {Trouble::acks_lost, 3},
                   {Trouble::feed_lost, 2},
@@ -35,6 +36,9 @@ Troubles troubles_for(Theme theme) {
     case Theme::provider_trouble:
       more({Trouble::provider_slow, Trouble::provider_errors, Trouble::provider_half_answers, Trouble::provider_garbage,
             Trouble::provider_loses_answers});
+      break;
+    case Theme::failover:
+      more({Trouble::replica_lags, Trouble::replica_lags, Trouble::down, Trouble::cut_store});
       break;
     default: break;
   }
@@ -91,7 +95,7 @@ Plan plan_for(std::uint64_t seed) {
   Plan plan;
   plan.seed = seed;
   plan.theme = dice.chance(0.35) ? Theme::everything
-                                 : static_cast<Theme>(1 + dice.below(static_cast<std::size_t>(Theme::count) - 2));
+                                 : static_cast<Theme>(1 + dice.below(static_cast<std::size_t>(Theme::count) - 1));
   plan.nodes = 1 + static_cast<int>(dice.below(dice.chance(0.25) ? 5 : 3));
   plan.grants = 6 + static_cast<int>(dice.below(8));
   plan.provider.rotation = static_cast<Rotation>(dice.below(7));
@@ -106,6 +110,10 @@ Plan plan_for(std::uint64_t seed) {
   if (plan.theme == Theme::crashes) plan.ambush = 0.06;
   if (plan.theme == Theme::store_trouble) plan.spool_slots = 2 + static_cast<std::uint32_t>(dice.below(6));
   if (plan.theme == Theme::bad_deployment) plan.grants = 14;
+  if (plan.theme == Theme::failover) {
+    plan.config.spool_for = seconds(20);
+    plan.spool_slots = 256;
+  }
   return plan;
 }
 
@@ -117,7 +125,9 @@ std::string to_text(const Plan& plan) {
           ", access tokens live " + ms(plan.provider.access_ttl) + (plan.late_reuse ? ", late reuse tried" : "") + "\n";
   text += "timeout " + ms(plan.config.timeout) + ", lease " + ms(plan.config.lease) + ", recovery every " +
           ms(plan.config.recovery_interval) + ", " + (plan.config.always_fresh ? "always fresh" : "on demand") + ", " +
-          std::to_string(plan.spool_slots) + " spool slots, wall clocks off by up to " + ms(plan.max_skew) + "\n";
+          std::to_string(plan.spool_slots) + " spool slots" +
+          (plan.config.spool_for > Milliseconds(0) ? ", each pair kept " + ms(plan.config.spool_for) : "") +
+          ", wall clocks off by up to " + ms(plan.max_skew) + "\n";
   return text;
 }
 

@@ -36,6 +36,7 @@ struct Plan {
   Milliseconds between_calls{250};  ///< of callers, on average
   Milliseconds between_faults{4000};
   Milliseconds longest_fault{8000};
+  double long_death = 0.03;                         ///< how likely a node with a spooled pair dies beyond the window
   double ambush = 0.02;                             ///< how likely a node is struck a few steps after a milestone
   std::vector<std::pair<Trouble, int>> troubles{};  ///< with their weights
   int refreshes = 100;

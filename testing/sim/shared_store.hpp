@@ -7,6 +7,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "store/memory/memory_store.hpp"
 #include "testing/sim/timeline.hpp"
@@ -15,7 +16,8 @@ namespace keyfob::simulated {
 
 class SharedStore {
  public:
-  explicit SharedStore(const Timeline& time) : clock_(time), store_(std::make_unique<MemoryStore>(clock_)) {}
+  explicit SharedStore(const Timeline& time)
+      : time_(time), clock_(time), store_(std::make_unique<MemoryStore>(clock_)) {}
 
   /// The store as it is now; gone after fall_back().
   [[nodiscard]] MemoryStore& now() { return *store_; }
@@ -37,17 +39,29 @@ class SharedStore {
 
   /// What a replica has seen by now.
   void remember() { replica_ = std::make_unique<MemoryStore>(*store_); }
-  /// The replica takes over: what was committed since remember() is gone.
-  void fall_back();
   [[nodiscard]] bool replica_lags() const { return replica_ != nullptr; }
-  [[nodiscard]] int failovers() const { return failovers_; }
+  /// The replica takes over: what was committed since remember() is gone. False: consents would be, so it had received
+  /// everything after all.
+  bool fall_back();
+  /// Another takes over, with everything that was committed.
+  void take_over() { ++era_; }
+  /// How often somebody took over.
+  [[nodiscard]] int era() const { return era_; }
+  /// When acknowledged commits were lost.
+  [[nodiscard]] const std::vector<BootTime>& failovers() const { return failovers_; }
+  /// Between the two.
+  [[nodiscard]] bool fell_back(BootTime from, BootTime to) const;
 
  private:
+  [[nodiscard]] bool same_consents();
+
+  const Timeline& time_;
   StoreClock clock_;
   asio::io_context context_{1};
   std::unique_ptr<MemoryStore> store_;
   std::unique_ptr<MemoryStore> replica_;
-  int failovers_ = 0;
+  std::vector<BootTime> failovers_;
+  int era_ = 0;
 };
 
 }  // namespace keyfob::simulated

@@ -142,6 +142,10 @@ Outcome Simulation::run() {
   outcome.refreshes = stage_.oracle.refreshes();
   outcome.faults = stage_.weather.faults();
   outcome.lasted = stage_.time.now() - from;
+  outcome.struck = stage_.weather.begun();
+  outcome.long_deaths = long_deaths_;
+  outcome.hang_ups = hang_ups_;
+  outcome.lost_commits = static_cast<int>(stage_.store.failovers().size());
   outcome.trace = stage_.trace.lines();
   return outcome;
 }
@@ -194,6 +198,18 @@ void Simulation::ask_everywhere() {
   pass(seconds(3));
 }
 
+/// With spool = "always" a pair stays for a while, if the store has it or a newer one.
+bool Simulation::may_stay(const KeptPair& pair) {
+  const Milliseconds longest = stage_.plan.config.spool_for + seconds(20);
+  const auto record = stage_.store.look({pair.app, pair.grant});
+  if (stage_.plan.config.spool_for <= Milliseconds(0) || !record) return false;
+  const GrantVersion& version = record->grant.version;
+  const bool stored = version.epoch == pair.at.epoch && version.generation > pair.at.generation;
+  const Milliseconds changed = stage_.time.wall() - record->grant.updated_at;
+  if (version.epoch > pair.at.epoch) return changed < seconds(12) + stage_.plan.max_skew * 2;  // until the next look
+  return stored && stage_.time.wall() - pair.received_at < longest + stage_.plan.max_skew * 2;
+}
+
 /// I7: no attempt is forgotten, nothing stays in a spool.
 void Simulation::look_for_leftovers() {
   for (const GrantRecord& record : stage_.store.all()) {
@@ -206,6 +222,7 @@ void Simulation::look_for_leftovers() {
   }
   for (const auto& node : nodes_) {
     for (const SpooledPair& spooled : node->disk().entries()) {
+      if (may_stay(spooled.pair)) continue;
       if (node->clock().wall() - spooled.pair.received_at < seconds(5)) continue;
       stage_.oracle.violate("I7", fmt::format("node-{} still has a pair in its spool", node->index() + 1));
     }
@@ -218,7 +235,9 @@ void Simulation::settle() {
   if (!stage_.oracle.violation().empty()) return;
   ask_everywhere();
   const auto quiet = [this] {
-    return std::ranges::all_of(nodes_, [](const auto& node) { return node->disk().entries().empty(); });
+    const auto stays = [this](const SpooledPair& spooled) { return may_stay(spooled.pair); };
+    return std::ranges::all_of(nodes_,
+                               [&](const auto& node) { return std::ranges::all_of(node->disk().entries(), stays); });
   };
   run_until(quiet, minutes(2));
   pass(seconds(2));

@@ -17,7 +17,11 @@ struct Outcome {
   std::string violation{};  ///< empty: every invariant held
   int refreshes = 0;
   int faults = 0;
-  Milliseconds lasted{};  ///< virtual time
+  Milliseconds lasted{};     ///< virtual time
+  Weather::Counts struck{};  ///< how often each trouble came
+  int long_deaths = 0;       ///< nodes that died with a spooled pair and came back after the window
+  int hang_ups = 0;
+  int lost_commits = 0;  ///< failovers that lost acknowledged commits
   std::vector<std::string> trace{};
 };
 
@@ -33,6 +37,7 @@ class Simulation {
     int node = -1;
     int steps = 0;
     Trouble trouble = Trouble::down;
+    Milliseconds how_long{};
   };
   using Done = std::function<bool()>;
 
@@ -52,12 +57,14 @@ class Simulation {
   void settle_one(int user);
   void ask_everywhere();
   void look_for_leftovers();
+  [[nodiscard]] bool may_stay(const KeptPair& pair);
 
   // Troubles.
   void keep_troubling();
   void strike(Trouble trouble, int node, Milliseconds how_long);
   void end_trouble(std::uint64_t id);
   void strike_any();
+  void fail_over();
   void lay_ambush(int node, Milestone milestone);
   void spring_ambush(int node);
   void bad_deployment();
@@ -80,6 +87,8 @@ class Simulation {
   std::map<std::uint64_t, std::pair<Trouble, int>> troubles_;
   std::uint64_t next_trouble_ = 0;
   std::vector<Ambush> ambushes_;
+  int long_deaths_ = 0;
+  int hang_ups_ = 0;
   bool storming_ = false;
   bool over_ = false;
 };

@@ -67,6 +67,7 @@ void Simulation::call_and_hang_up(Node& node, int user) {
   const std::uint64_t called = node.incarnation();
   stage_.time.after(stage_.dice.between(Milliseconds(0), Milliseconds(80)), [this, &node, called, user, cancel] {
     if (!node.running() || node.incarnation() != called) return;
+    ++hang_ups_;
     if (const auto& care = stage_.on_hang_up[node.index()]) care(user);
     asio::post(node.context(), [cancel] { cancel->emit(asio::cancellation_type::terminal); });
   });
@@ -99,7 +100,7 @@ void Simulation::keep_owning() {
   stage_.time.after(stage_.dice.between(seconds(4), seconds(20)), [this] {
     Node& node = any_node();
     const int user = static_cast<int>(stage_.dice.below(static_cast<std::size_t>(stage_.plan.grants)));
-    if (node.up()) {
+    if (node.up() && !stage_.store.replica_lags()) {
       const std::size_t kind = stage_.dice.below(10);
       if (kind == 0) stage_.provider.withdraw(user);
       if (kind == 0 && stage_.trace.on()) stage_.trace.say(-1, "the owner of " + name_of_user(user) + " withdraws");

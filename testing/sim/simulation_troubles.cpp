@@ -41,7 +41,7 @@ void Simulation::strike_any() {
   const bool one = (of_one_node(chosen) && !stage_.dice.chance(0.08)) || (of_either(chosen) && stage_.dice.chance(0.5));
   const int node = one ? any_node().index() : Weather::kEverywhere;
   Milliseconds longest = stage_.plan.longest_fault;
-  if (chosen == Trouble::provider_refuses) longest = seconds(3);
+  if (chosen == Trouble::provider_refuses || chosen == Trouble::store_fails_over) longest = seconds(3);
   strike(chosen, node, stage_.dice.between(Milliseconds(100), longest));
 }
 
@@ -50,6 +50,7 @@ void Simulation::strike(Trouble trouble, int node, Milliseconds how_long) {
     stage_.trace.say(node, fmt::format("TROUBLE {}, for {} ms", name_of(trouble), how_long.count()));
   }
   stage_.weather.begin(trouble, node);
+  if (trouble == Trouble::replica_lags && !stage_.store.replica_lags()) stage_.store.remember();
   if (trouble == Trouble::down) {
     for (const auto& one : nodes_) {
       if (node != Weather::kEverywhere && one->index() != node) continue;
@@ -73,18 +74,39 @@ void Simulation::end_trouble(std::uint64_t id) {
   troubles_.erase(it);
   stage_.weather.end(trouble, node);
   if (stage_.trace.on()) stage_.trace.say(node, fmt::format("over: {}", name_of(trouble)));
+  if (trouble == Trouble::store_fails_over) stage_.store.take_over();
+  if (trouble == Trouble::replica_lags) fail_over();
   if (trouble != Trouble::down) return;
   for (const auto& one : nodes_) {
     if (!one->running() && !stage_.weather.is(Trouble::down, one->index())) one->start();
   }
 }
 
+/// The standby takes over without what was committed since it fell behind.
+void Simulation::fail_over() {
+  if (!stage_.store.replica_lags()) return;  // two of them: the first took over
+  const bool lost = stage_.store.fall_back();
+  stage_.weather.blink();
+  stage_.trace.say(-1, lost ? "the standby takes over: acknowledged commits are lost" : "the standby takes over");
+  if (lost) stage_.oracle.fell_back();
+}
+
 /// Something happens to this node a few of its steps from now: between any two suspension points.
-void Simulation::lay_ambush(int node, Milestone) {
-  if (!storming_ || !ambushes_.empty() || !stage_.dice.chance(stage_.plan.ambush)) return;
+void Simulation::lay_ambush(int node, Milestone milestone) {
+  if (!storming_ || !ambushes_.empty()) return;
+  Dice& dice = stage_.dice;
+  const int steps = static_cast<int>(dice.below(10));
+  if (milestone == Milestone::spooled) {
+    if (!dice.chance(stage_.plan.long_death)) return;
+    const Milliseconds window = stage_.plan.provider.window;
+    ambushes_.push_back({node, steps, Trouble::down, dice.between(window, window + seconds(5))});
+    return;
+  }
+  if (!dice.chance(stage_.plan.ambush)) return;
   using enum Trouble;
   constexpr std::array kKinds = {down, down, down, pause, cut_store, cut_provider, commits_fail, acks_lost};
-  ambushes_.push_back({node, static_cast<int>(stage_.dice.below(10)), kKinds.at(stage_.dice.below(kKinds.size()))});
+  const Trouble kind = kKinds.at(dice.below(kKinds.size()));
+  ambushes_.push_back({node, steps, kind, dice.between(Milliseconds(50), stage_.plan.longest_fault)});
 }
 
 void Simulation::spring_ambush(int node) {
@@ -92,7 +114,8 @@ void Simulation::spring_ambush(int node) {
   const Ambush ambush = ambushes_.front();
   ambushes_.clear();
   if (!nodes_[static_cast<std::size_t>(node)]->running()) return;
-  strike(ambush.trouble, node, stage_.dice.between(Milliseconds(50), stage_.plan.longest_fault));
+  if (ambush.how_long >= stage_.plan.provider.window) ++long_deaths_;
+  strike(ambush.trouble, node, ambush.how_long);
 }
 
 /// Everything else is well, but for minutes the provider refuses what it should accept.

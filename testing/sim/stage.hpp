@@ -15,7 +15,17 @@
 namespace keyfob::simulated {
 
 /// Moments of a refresh at which faults are worth most.
-enum class Milestone : std::uint8_t { begun, sent, rotated, answered, committing, committed, spooling, refused };
+enum class Milestone : std::uint8_t {
+  begun,
+  sent,
+  rotated,
+  answered,
+  committing,
+  committed,
+  spooling,
+  spooled,
+  refused
+};
 
 struct Stage {
   explicit Stage(const Plan& p, bool tracing)

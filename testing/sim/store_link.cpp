@@ -13,7 +13,9 @@ constexpr Milliseconds kGivenUp(1000);  // how long a node waits for an answer o
 }  // namespace
 
 bool StoreLink::cut() const {
-  return stage_.weather.is(Trouble::cut_store, node_) || stage_.weather.is(Trouble::store_down, node_);
+  const Weather& weather = stage_.weather;
+  return weather.is(Trouble::cut_store, node_) || weather.is(Trouble::store_down, node_) ||
+         weather.is(Trouble::store_fails_over, node_);
 }
 
 Milliseconds StoreLink::way() {
@@ -33,7 +35,9 @@ Task<Result<T>> StoreLink::travel(Traffic traffic, std::function<Result<T>()> ap
   auto reply = std::make_shared<Reply<Result<T>>>(ready_);
   Stage* stage = &stage_;
   auto arrive = [this, stage, traffic, reply, apply = std::move(apply)]() mutable {
-    if (stage->weather.is(Trouble::store_down, node_) || (cut() && stage->dice.chance(0.5))) return;
+    const bool gone =
+        stage->weather.is(Trouble::store_down, node_) || stage->weather.is(Trouble::store_fails_over, node_);
+    if (gone || (cut() && stage->dice.chance(0.5))) return;
     const bool writes = traffic != Traffic::read;
     if (traffic == Traffic::commit && stage->weather.is(Trouble::commits_fail, node_)) {
       stage->trace.say(node_, "the store refuses the commit");
@@ -108,7 +112,7 @@ Task<Result<DueOutlook>> StoreLink::outlook(AppId app, WallTime now, std::size_t
 /// A cursor is only good for the store that gave it: after a failover everything may have changed.
 Task<Result<Changes>> StoreLink::changes_since(std::string cursor) {
   if (cut() || stage_.weather.is(Trouble::feed_lost, node_)) co_return outage();
-  const std::string era = std::to_string(stage_.store.failovers()) + "/";
+  const std::string era = std::to_string(stage_.store.era()) + "/";
   const bool known = cursor.starts_with(era);
   std::string rest = known ? cursor.substr(era.size()) : std::string();
   Result<Changes> changes = co_await stage_.store.now().changes_since(std::move(rest));

@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Trouble::count)>
     "provider refuses the client secret",
     "provider refuses good tokens",
     "store is down",
+    "store fails over",
+    "standby lags behind",
     "commits fail",
     "acknowledgements of the store are lost",
     "changes are not heard of",
@@ -48,6 +50,7 @@ void Weather::change(Trouble trouble, int node, int by) {
 
 void Weather::begin(Trouble trouble, int node) {
   ++faults_;
+  ++begun_.at(static_cast<std::size_t>(trouble));
   if (trouble == Trouble::down) crashes_.emplace_back(node, time_.now());
   change(trouble, node, 1);
 }
@@ -72,8 +75,8 @@ void Weather::note(bool broken) {
       return std::ranges::any_of(which, [&](Trouble trouble) { return is(trouble, static_cast<int>(node)); });
     };
     using enum Trouble;
-    in_touch_[node].note(!any({cut_store, store_down, feed_lost, pause, down}), time_.now());
-    cut_[node].note(any({cut_store, store_down}), time_.now());
+    in_touch_[node].note(!any({cut_store, store_down, store_fails_over, feed_lost, pause, down}), time_.now());
+    cut_[node].note(any({cut_store, store_down, store_fails_over}), time_.now());
     running_[node].note(!any({pause, down}), time_.now());
   }
 }

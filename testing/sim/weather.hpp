@@ -23,6 +23,8 @@ enum class Trouble : std::uint8_t {
   provider_wrong_client,  ///< the application's credentials are refused
   provider_refuses,       ///< a bad deployment: every good token is refused as dead
   store_down,
+  store_fails_over,  ///< another takes over: down for a moment, then everything committed is there, every cursor void
+  replica_lags,      ///< an asynchronous standby falls behind; when it takes over, acknowledged commits are gone
   commits_fail,
   acks_lost,     ///< committed, but the answer is lost
   feed_lost,     ///< what others changed is not heard of
@@ -62,9 +64,11 @@ class Weather {
   /// It crashed in this time.
   [[nodiscard]] bool went_down(int node, BootTime from, BootTime to) const;
   [[nodiscard]] int faults() const { return faults_; }
+  using Counts = std::array<int, static_cast<std::size_t>(Trouble::count)>;
+  /// How often each trouble has begun.
+  [[nodiscard]] const Counts& begun() const { return begun_; }
 
  private:
-  using Counts = std::array<int, static_cast<std::size_t>(Trouble::count)>;
   struct Spell {
     BootTime from{};
     BootTime to{};
@@ -83,6 +87,7 @@ class Weather {
 
   const Timeline& time_;
   Counts everywhere_{};
+  Counts begun_{};
   std::vector<Counts> nodes_;
   std::vector<std::optional<BootTime>> well_since_;
   std::vector<Since> in_touch_;

@@ -1,6 +1,7 @@
 // simulation: runs of the simulated world by seed, each checked for I1 to I8 at every step and for liveness at its end
 // (docs/simulation.md). A seed that fails is run again with its trace, which is the same run, step for step.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <chrono>
 #include <cstdio>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "testing/sim/simulation.hpp"
@@ -22,6 +24,7 @@ constexpr std::size_t kTail = 80;   // lines of a failing run's trace that are p
 constexpr int kFailuresShown = 10;  // then enough is known
 constexpr int kRefreshes = 100;     // a run has at least so many
 constexpr int kFaults = 20;
+constexpr std::uint64_t kEverythingWithin = 1000;  // runs in which every kind of trouble has to come
 
 struct Options {
   std::uint64_t seed = 0;
@@ -41,6 +44,10 @@ struct Sums {
   int fewest_faults = 1'000'000;
   double virtual_s = 0;
   int failed = 0;
+  simulated::Weather::Counts struck{};
+  long long_deaths = 0;
+  long hang_ups = 0;
+  long lost_commits = 0;
 
   /// A run that failed ended early: it says nothing about the fewest.
   void add(const Outcome& outcome) {
@@ -48,12 +55,21 @@ struct Sums {
     refreshes += outcome.refreshes;
     faults += outcome.faults;
     virtual_s += static_cast<double>(outcome.lasted.count()) / 1000;
+    long_deaths += outcome.long_deaths;
+    hang_ups += outcome.hang_ups;
+    lost_commits += outcome.lost_commits;
+    for (std::size_t i = 0; i < struck.size(); ++i) struck.at(i) += outcome.struck.at(i);
     if (!outcome.violation.empty()) return;
     fewest_refreshes = std::min(fewest_refreshes, outcome.refreshes);
     fewest_faults = std::min(fewest_faults, outcome.faults);
   }
   [[nodiscard]] bool enough() const {
     return runs > static_cast<std::uint64_t>(failed) && fewest_refreshes >= kRefreshes && fewest_faults >= kFaults;
+  }
+  /// Every kind of trouble has come.
+  [[nodiscard]] bool everything() const {
+    const auto came = [](long n) { return n > 0; };
+    return std::ranges::all_of(struck, came) && long_deaths > 0 && hang_ups > 0 && lost_commits > 0;
   }
 };
 
@@ -84,6 +100,17 @@ void show_failure(std::uint64_t seed) {
   std::fflush(stdout);
 }
 
+void print_troubles(const Sums& sums) {
+  std::vector<std::string> parts;
+  for (std::size_t i = 0; i < sums.struck.size(); ++i) {
+    parts.push_back(fmt::format("{} {}", simulated::name_of(static_cast<simulated::Trouble>(i)), sums.struck.at(i)));
+  }
+  parts.push_back(fmt::format("failovers that lost acknowledged commits {}", sums.lost_commits));
+  parts.push_back(fmt::format("deaths with a spooled pair beyond the window {}", sums.long_deaths));
+  parts.push_back(fmt::format("callers who hung up {}", sums.hang_ups));
+  fmt::print("  {}\n", fmt::join(parts, " · "));
+}
+
 int run_all(const Options& options) {
   const auto began = Timer::now();
   Sums sums;
@@ -103,9 +130,12 @@ int run_all(const Options& options) {
              static_cast<double>(sums.faults) / runs, sums.fewest_faults);
   fmt::print("  {:.1f} s: {:.0f} simulated refreshes/s, {:.1f} ms and {:.0f} s of virtual time a run\n", took,
              static_cast<double>(sums.refreshes) / took, took * 1000 / runs, sums.virtual_s / runs);
+  print_troubles(sums);
+  const bool everything = sums.runs < kEverythingWithin || sums.everything();
   if (!sums.enough())
-    fmt::print("  FAILED: no run had {} refreshes and {} faults, or one had fewer\n", kRefreshes, kFaults);
-  return sums.failed == 0 && sums.enough() ? 0 : 1;
+    fmt::print("  FAILED: no run, or one had fewer than {} refreshes or {} faults\n", kRefreshes, kFaults);
+  if (!everything) fmt::print("  FAILED: some kind of trouble never came\n");
+  return sums.failed == 0 && sums.enough() && everything ? 0 : 1;
 }
 
 /// How many runs it took to notice; empty: it survived.
