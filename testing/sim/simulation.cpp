@@ -198,16 +198,21 @@ void Simulation::ask_everywhere() {
   pass(seconds(3));
 }
 
-/// With spool = "always" a pair stays for a while, if the store has it or a newer one.
-bool Simulation::may_stay(const KeptPair& pair) {
-  const Milliseconds longest = stage_.plan.config.spool_for + seconds(20);
+/// With spool = "always" a pair stays for a while, if the store has it or a newer one: counted from when it came, or
+/// from when the node was told last that the store has it, which a start or a failover makes it ask again.
+bool Simulation::may_stay(int node, const SpooledPair& spooled) {
+  const KeptPair& pair = spooled.pair;
   const auto record = stage_.store.look({pair.app, pair.grant});
   if (stage_.plan.config.spool_for <= Milliseconds(0) || !record) return false;
   const GrantVersion& version = record->grant.version;
-  const bool stored = version.epoch == pair.at.epoch && version.generation > pair.at.generation;
+  const Milliseconds skew = stage_.plan.max_skew * 2;
   const Milliseconds changed = stage_.time.wall() - record->grant.updated_at;
-  if (version.epoch > pair.at.epoch) return changed < seconds(12) + stage_.plan.max_skew * 2;  // until the next look
-  return stored && stage_.time.wall() - pair.received_at < longest + stage_.plan.max_skew * 2;
+  if (version.epoch > pair.at.epoch) return changed < seconds(12) + skew;  // until the next look
+  const auto& lost = stage_.store.failovers();
+  const BootTime asked = std::max(stage_.weather.running_since(node), lost.empty() ? BootTime() : lost.back());
+  const Milliseconds age = std::min(stage_.time.wall() - pair.received_at, stage_.time.now() - asked);
+  const bool stored = version.epoch == pair.at.epoch && version.generation > pair.at.generation;
+  return stored && age < stage_.plan.config.spool_for + seconds(20) + skew;
 }
 
 /// I7: no attempt is forgotten, nothing stays in a spool.
@@ -222,9 +227,10 @@ void Simulation::look_for_leftovers() {
   }
   for (const auto& node : nodes_) {
     for (const SpooledPair& spooled : node->disk().entries()) {
-      if (may_stay(spooled.pair)) continue;
+      if (may_stay(node->index(), spooled)) continue;
       if (node->clock().wall() - spooled.pair.received_at < seconds(5)) continue;
-      stage_.oracle.violate("I7", fmt::format("node-{} still has a pair in its spool", node->index() + 1));
+      stage_.oracle.violate("I7", fmt::format("node-{} still has a pair of {} in its spool", node->index() + 1,
+                                              spooled.pair.grant.view()));
     }
   }
 }
@@ -235,9 +241,10 @@ void Simulation::settle() {
   if (!stage_.oracle.violation().empty()) return;
   ask_everywhere();
   const auto quiet = [this] {
-    const auto stays = [this](const SpooledPair& spooled) { return may_stay(spooled.pair); };
-    return std::ranges::all_of(nodes_,
-                               [&](const auto& node) { return std::ranges::all_of(node->disk().entries(), stays); });
+    return std::ranges::all_of(nodes_, [this](const auto& node) {
+      const auto stays = [&](const SpooledPair& spooled) { return may_stay(node->index(), spooled); };
+      return std::ranges::all_of(node->disk().entries(), stays);
+    });
   };
   run_until(quiet, minutes(2));
   pass(seconds(2));

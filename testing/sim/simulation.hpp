@@ -57,7 +57,7 @@ class Simulation {
   void settle_one(int user);
   void ask_everywhere();
   void look_for_leftovers();
-  [[nodiscard]] bool may_stay(const KeptPair& pair);
+  [[nodiscard]] bool may_stay(int node, const SpooledPair& spooled);
 
   // Troubles.
   void keep_troubling();
