@@ -19,6 +19,10 @@ struct KeptPair {
   WallTime received_at{};
   std::string scope{};   ///< as the answer said; empty: unchanged
   DataKeyId data_key{};  ///< which data key sealed it; that key is not retired while this exists
+  /// Which stored pair it follows: the mark of the refresh token that the record had at `at`. A store that has
+  /// forgotten commits counts the same generations again, with other pairs; this tells them apart. Empty: not known.
+  /// Only a spool keeps it.
+  Bytes replaces{};
 };
 
 }  // namespace keyfob

@@ -135,7 +135,8 @@ RefreshAction RefreshMachine::late_answer(const refresh::Answered& event) {
   keeping_ = event.exchange;
   spool_tried_ = false;
   committing_spooled_ = false;
-  return act(Kind::keep_late);
+  late_spooling_ = timing_.spool_first;
+  return act(late_spooling_ ? Kind::spool : Kind::keep_late);
 }
 
 RefreshAction RefreshMachine::retry_unknown() {
@@ -194,6 +195,10 @@ RefreshAction RefreshMachine::on(const refresh::Kept& event) {
   if (phase_ == RefreshPhase::spooling) {  // a disk that fails holds no commit up
     phase_ = RefreshPhase::committing;
     return act(Kind::commit);
+  }
+  if (late_spooling_) {  // the spool for what the store may forget, the store for the other nodes
+    late_spooling_ = false;
+    return act(Kind::keep_late);
   }
   if (phase_ == RefreshPhase::keeping) {
     if (event.ok) return finish(RefreshOutcome::held);

@@ -192,6 +192,7 @@ class RefreshMachine {
   bool use_spare_ = false;
   bool committing_spooled_ = false;
   bool spool_tried_ = false;            ///< the pair at hand was offered to the spool
+  bool late_spooling_ = false;          ///< the pair at hand is a late one on its way to the spool
   std::optional<Disposition> refusal_;  ///< refused while another exchange was still open
   Milliseconds retry_after_{};
   RefreshOutcome after_note_ = RefreshOutcome::unavailable;

@@ -169,6 +169,25 @@ TEST(RefreshMachine, KeepsThePairInTheSpoolBeforeItsCommitWhenToldSo) {
   }
 }
 
+TEST(RefreshMachine, ALatePairIsInTheSpoolAndBesideTheStoredOneWhenToldSo) {
+  RefreshTiming timing;
+  timing.spool_first = true;
+  for (const bool kept : {true, false}) {
+    Script run(timing);
+    run.started();
+    run.begun();
+    run(refresh::TimerEnded{});  // T: a second use begins
+    run.begun();
+    run(with_pair(1));
+    run(refresh::Kept{true});
+    EXPECT_EQ(run(refresh::Committed{}).kind, Kind::finish);
+    run(refresh::Noted{});
+    EXPECT_EQ(run(with_pair(0)).kind, Kind::spool);
+    EXPECT_EQ(run(refresh::Kept{kept}).kind, Kind::keep_late);
+    EXPECT_EQ(run(refresh::Kept{true}).kind, Kind::stop);
+  }
+}
+
 TEST(RefreshMachine, GoesOnCommittingWhenNeitherStoreNorSpoolTakesThePair) {
   Script run;
   run.started();

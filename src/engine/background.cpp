@@ -30,11 +30,13 @@ Task<void> Background::tick_loop() {
     const Result<void> recovered = co_await recover();
     if (recovered) {
       co_await replay_spool();
+      co_await parts_.refresher.thin_out();
       co_await due_->serve();
       co_await probe_suspended();
     }
     co_await due_->report();
     context_.metrics.gauge("flights", static_cast<double>(parts_.refresher.flights()));
+    context_.metrics.gauge("spool_pairs", static_cast<double>(parts_.refresher.unstored()));
     context_.metrics.gauge("cache_entries", static_cast<double>(context_.cache.size()));
     co_await context_.clock.sleep(policy_.recovery_interval);
   }
@@ -152,7 +154,9 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
       parts_.refresher.start(std::move(*record), Purpose::recovery);
     }
   }
-  if (same_epoch && retention.keeps(spooled, context_.clock.boot())) co_return;
+  // An older epoch than the pair's: the store has forgotten a consent, and may yet be shown a newer state of itself.
+  const bool consent_forgotten = record && record->grant.version.epoch < spooled.pair.at.epoch;
+  if ((same_epoch || consent_forgotten) && retention.keeps(spooled, context_.clock.boot())) co_return;
   co_await parts_.refresher.release_spooled(std::move(spooled));
 }
 

@@ -26,6 +26,7 @@ RefreshPolicy refresh_policy(const EngineConfig& config) {
   policy.due = due_policy(config);
   policy.recovery_interval = config.recovery_interval;
   policy.spool_for = config.spool_for;
+  policy.spool_keep = config.spool_keep;
   policy.gate = {config.max_in_flight, config.max_in_flight, config.max_rate};
   return policy;
 }
@@ -89,7 +90,7 @@ struct Engine::Parts {
         grants({store, ports.writer, ports.clock, ports.random, directory, cache, *announcer, store},
                due_policy(config)),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants, store,
-                 store},
+                 store, node},
                 config.consent_ttl, config.timeout),
         refresher({ex, store, store, store, ports.health, ports.endpoint, ports.provider, ports.spool, ports.clock,
                    ports.random, ports.events, ports.metrics, directory, sealer, cache, node, refresh_policy(config),

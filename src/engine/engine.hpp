@@ -43,7 +43,8 @@ struct EngineConfig {
   Milliseconds max_staleness = seconds(2);
   bool refuse_on_store_outage = false;
   Milliseconds consent_ttl = minutes(15);
-  Milliseconds spool_for{0};  ///< how long a pair stays in the spool after its commit (spool = "always")
+  Milliseconds spool_for{0};     ///< how long a pair stays in the spool after its commit (spool = "always")
+  std::size_t spool_keep = 192;  ///< and how many of them at most; what is beside them is for those that nobody has
   ResealLimits reseal{};
   std::string events_url{};  ///< empty: the backend is told nothing, and nothing is written for it
   Secret events_secret{};

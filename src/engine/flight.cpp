@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <utility>
 
+#include "engine/grants.hpp"
 #include "vault/sealed_record.hpp"
 
 namespace keyfob::engine {
@@ -203,6 +204,7 @@ Flight::Event Flight::start_exchange(const RefreshAction& action) {
   exchange_state.slot = reserved_;
   exchange_state.slot_taken = has_reserved_;
   has_reserved_ = false;
+  exchange_state.replaces = context_.sealer.mark(record_);
   if (action.spare_pair) exchange_state.spare = spare_;
   auto request = make_request(action);
   exchange_state.answered = !request;
@@ -269,6 +271,7 @@ Result<KeptPair> Flight::seal_answer(TokenAnswer answer, const Exchange& of, Wal
   kept.refresh_expires_at = sent_at + answer.refresh_expires_in.value_or(profile.refresh_ttl);
   kept.received_at = context_.clock.wall();
   kept.scope = std::move(answer.scope);
+  kept.replaces = of.replaces;
   auto sealed = context_.sealer.seal(kept.app, kept.grant, {at_.generation.next(), at_.epoch}, pair);
   if (!sealed) return fail(sealed.error());
   const auto key = vault::data_key_of(sealed->refresh);
@@ -314,6 +317,10 @@ Task<Flight::Event> Flight::commit(KeptPair pair) {
   const PairLife life{pair.access_expires_at, pair.refresh_expires_at};
   const DuePlan plan = plan_due(life, context_.policy.due, context_.clock.wall(), context_.die());
   request.due_at = plan.due_at;
+  if (is_provisional(record_.grant)) {  // whose it is has to be asked still, while the access token lasts
+    const WallTime now = context_.clock.wall();
+    request.due_at = now + std::clamp((pair.access_expires_at - now) / 2, Milliseconds(0), kIdentifyAfter);
+  }
   request.renew_by = plan.renew_by;
   request.node = context_.node;
   Grant after = record_.grant;
@@ -349,8 +356,18 @@ void Flight::committed(GrantRecord record) {
     context_.emit("grant.recovered", record_.grant);
 }
 
+/// Where a store may forget commits, the same version can be of another line by now: refreshed anew from an older state
+/// while this answer was on its way. Its pair is not written over; ours is kept beside it.
+Task<bool> Flight::line_changed(KeptPair pair) {
+  if (!owner_.retention().on()) co_return false;
+  const Result<GrantRecord> record = co_await context_.reader.load(ref());
+  co_return record && record->grant.version == pair.at && !context_.sealer.follows(pair, *record);
+}
+
 Task<Flight::Event> Flight::commit_exchange(ExchangeNumber number) {
   KeptPair pair = exchanges_[number].pair.value();
+  const bool other_line = co_await line_changed(pair);
+  if (other_line) co_return refresh::CommitMoved{.ours = false, .same_epoch = true};
   Event event = co_await commit(std::move(pair));
   const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
   const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
@@ -371,7 +388,10 @@ Task<Flight::Event> Flight::commit_spooled() {
   const SpooledPair* spooled = owner_.successor(record_);
   if (spooled == nullptr) co_return refresh::CommitFailed{};
   const SpooledPair copy = *spooled;
+  offered_ = copy;
   KeptPair pair = copy.pair;
+  const bool other_line = co_await line_changed(pair);
+  if (other_line) co_return refresh::CommitMoved{.ours = false, .same_epoch = true};
   Event event = co_await commit(std::move(pair));
   const refresh::CommitMoved* moved = std::get_if<refresh::CommitMoved>(&event);
   const bool stored = std::holds_alternative<refresh::Committed>(event) || (moved != nullptr && moved->ours);
@@ -412,10 +432,7 @@ Task<Result<void>> Flight::keep_in_spool(ExchangeNumber number) {
 }
 
 const KeptPair* Flight::pair_of(const RefreshAction& action) const {
-  if (action.spooled) {
-    const SpooledPair* spooled = owner_.held({record_.grant.app, record_.grant.id}, at_);
-    return spooled == nullptr ? nullptr : &spooled->pair;
-  }
+  if (action.spooled) return offered_ ? &offered_->pair : nullptr;
   return exchanges_[action.exchange].pair ? &*exchanges_[action.exchange].pair : nullptr;
 }
 
@@ -425,7 +442,8 @@ Task<Flight::Event> Flight::keep_late(RefreshAction action) {
   KeptPair copy = *pair;
   const Result<void> kept = co_await context_.late_pairs.keep_late(std::move(copy));
   context_.metrics.count("late_pairs", kept ? "kept" : "failed");
-  if (kept) co_await release(action);
+  const bool stays = kept && action.spooled && owner_.retention().keeps(offered_.value(), context_.clock.boot());
+  if (kept && !stays) co_await release(action);
   co_return refresh::Kept{kept.has_value()};
 }
 
@@ -459,9 +477,8 @@ Task<void> Flight::release(const RefreshAction& action) {
     co_await release_slot(action.exchange);
     co_return;
   }
-  const SpooledPair* spooled = owner_.held(ref(), at_);
-  if (spooled == nullptr) co_return;
-  SpooledPair settled = *spooled;
+  if (!offered_) co_return;
+  SpooledPair settled = *offered_;
   co_await owner_.release_spooled(std::move(settled));
 }
 

@@ -31,6 +31,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
     bool slot_taken = false;
     bool answered = false;
     bool in_spool = false;            ///< the slot holds the pair; it is the spool's until the pair is settled
+    Bytes replaces{};                 ///< the mark of the stored pair that its pair is to follow
     std::optional<KeptPair> spare{};  ///< whose refresh token was sent, when it was not the stored one
     std::optional<KeptPair> pair{};
   };
@@ -44,6 +45,7 @@ class Flight : public std::enable_shared_from_this<Flight> {
   Event answered(ExchangeNumber number, TokenAnswer answer, WallTime sent_at);
   Task<Event> next_event(Milliseconds limit);
   Task<Event> commit(KeptPair pair);
+  Task<bool> line_changed(KeptPair pair);
   Task<Event> commit_exchange(ExchangeNumber number);
   Task<Event> commit_spooled();
   Task<Event> spool(ExchangeNumber number);
@@ -90,8 +92,9 @@ class Flight : public std::enable_shared_from_this<Flight> {
   BootTime first_sent_at_{};
   SpoolSlot reserved_ = 0;
   bool has_reserved_ = false;
-  std::optional<KeptPair> spare_;  ///< a late or spooled pair whose refresh token is tried after a refusal
-  std::vector<Bytes> tried_;       ///< sealed refresh tokens of spare pairs that were tried
+  std::optional<SpooledPair> offered_;  ///< the spooled pair that the store was asked to commit
+  std::optional<KeptPair> spare_;       ///< a late or spooled pair whose refresh token is tried after a refusal
+  std::vector<Bytes> tried_;            ///< sealed refresh tokens of spare pairs that were tried
   bool damaged_ = false;
   std::string detail_;
   std::optional<FlightResult> result_;

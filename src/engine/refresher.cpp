@@ -186,21 +186,20 @@ Task<bool> Refresher::make_room() {
   co_return true;
 }
 
-const SpooledPair* Refresher::held(const GrantRef& ref, GrantVersion at) const {
-  const auto it = held_.find(ref.grant);
-  if (it == held_.end()) return nullptr;
-  for (const SpooledPair& spooled : it->second) {
-    if (spooled.pair.app == ref.app && spooled.pair.at == at) return &spooled;
-  }
-  return nullptr;
+Task<void> Refresher::thin_out() {
+  std::size_t stay = context_.spool.entries().size() - unstored();
+  for (bool gone = true; gone && stay > context_.policy.spool_keep; --stay) gone = co_await make_room();
 }
 
-/// A store that has forgotten commits counts the same generations again: what was rotated after this pair had come is
-/// not what it was made from.
+/// No clock has a say in it, nor the generation alone: a store that has forgotten commits counts the same generations
+/// again, with other pairs. Each pair names the very pair that it was made to follow.
 const SpooledPair* Refresher::successor(const GrantRecord& record) const {
-  const SpooledPair* spooled = held({record.grant.app, record.grant.id}, record.grant.version);
-  if (spooled == nullptr || !retention_.on() || !record.grant.rotated_at) return spooled;
-  return *record.grant.rotated_at > spooled->pair.received_at ? nullptr : spooled;
+  const auto it = held_.find(record.grant.id);
+  if (it == held_.end()) return nullptr;
+  const auto next = std::ranges::find_if(it->second, [&](const SpooledPair& spooled) {
+    return spooled.pair.app == record.grant.app && context_.sealer.follows(spooled.pair, record);
+  });
+  return next == it->second.end() ? nullptr : &*next;
 }
 
 std::vector<SpooledPair> Refresher::held_of(const GrantRef& ref, Epoch epoch) const {

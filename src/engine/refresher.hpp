@@ -40,6 +40,7 @@ struct RefreshPolicy {
   Milliseconds recovery_interval = seconds(1);
   DuePolicy due{};
   Milliseconds spool_for{};  ///< how long a pair stays in the spool after its commit; 0: not at all
+  std::size_t spool_keep{};  ///< how many of those at most
   GateLimits gate{};         ///< max_in_flight is what is wanted: an application's reuse window may allow less
 
   [[nodiscard]] RefreshTiming timing_for(const ProviderProfile& profile) const;
@@ -84,9 +85,7 @@ class Refresher {
 
   /// The record with the pair that this node holds for it, if the store does not have that yet.
   [[nodiscard]] GrantRecord overlaid(GrantRecord record) const;
-  /// A spooled pair of exactly this version.
-  [[nodiscard]] const SpooledPair* held(const GrantRef& ref, GrantVersion at) const;
-  /// The spooled pair that follows the one of this record.
+  /// The spooled pair that was made to follow the very one of this record.
   [[nodiscard]] const SpooledPair* successor(const GrantRecord& record) const;
   /// Spooled pairs of this grant and epoch.
   [[nodiscard]] std::vector<SpooledPair> held_of(const GrantRef& ref, Epoch epoch) const;
@@ -100,6 +99,8 @@ class Refresher {
   Task<void> release_spooled(SpooledPair settled);
   /// The place of the pair that the store took longest ago. False: every pair here is one that the store lacks.
   Task<bool> make_room();
+  /// No more pairs that the store has than may stay.
+  Task<void> thin_out();
 
   [[nodiscard]] ApplicationGate& gate(const AppId& app);
   /// Another node has changed the grant.

@@ -1,8 +1,14 @@
 #include "engine/sealer.hpp"
 
+#include "crypto/hash.hpp"
 #include "vault/association.hpp"
 
 namespace keyfob::engine {
+namespace {
+
+constexpr std::ptrdiff_t kMarkBytes = 16;
+
+}  // namespace
 
 vault::Nonce Sealer::nonce() {
   vault::Nonce nonce{};
@@ -63,6 +69,20 @@ Result<TokenPair> Sealer::open(const GrantRecord& record) const {
   auto refresh = refresh_token(record);
   if (!refresh) return fail(refresh.error());
   return TokenPair{std::move(*access), std::move(*refresh)};
+}
+
+Bytes Sealer::mark(const GrantRecord& record) const {
+  const auto token = refresh_token(record);
+  if (!token) return {};
+  const crypto::Digest digest = crypto::sha256(as_bytes(reveal_secret(*token)));
+  return {digest.begin(), digest.begin() + kMarkBytes};
+}
+
+bool Sealer::follows(const KeptPair& kept, const GrantRecord& record) const {
+  if (record.grant.version != kept.at) return false;
+  if (kept.replaces.empty()) return true;
+  const Bytes stored = mark(record);
+  return stored.empty() || stored == kept.replaces;
 }
 
 GrantRecord with_kept_pair(GrantRecord record, const KeptPair& kept) {

@@ -28,6 +28,11 @@ class Sealer {
   /// Whether the record holds this very pair, under whatever data key: it may have been re-sealed since it was stored.
   [[nodiscard]] bool holds(const GrantRecord& record, const KeptPair& kept) const;
   [[nodiscard]] Result<TokenPair> open(const GrantRecord& record) const;
+  /// A mark of the stored pair, the same under whatever data key: a digest of its refresh token. Empty: it does not
+  /// open.
+  [[nodiscard]] Bytes mark(const GrantRecord& record) const;
+  /// This is the very pair that `kept` was made to follow, as far as that is known.
+  [[nodiscard]] bool follows(const KeptPair& kept, const GrantRecord& record) const;
   [[nodiscard]] vault::Nonce nonce();
 
  private:

@@ -93,11 +93,9 @@ struct FileSpool::Machinery {
     co_return answer;
   }
 
-  /// How many slots a refresh could take now, and how many hold a pair that the store lacks.
+  /// How many slots a refresh could take now. Which of the others hold a pair that the store lacks, the engine knows.
   void report() const {
     if (metrics == nullptr) return;
-    const auto filled = std::ranges::count_if(slots, [](const auto& slot) { return slot.second.filled; });
-    metrics->gauge("spool_pairs", static_cast<double>(filled));
     metrics->gauge("spool_free_slots", static_cast<double>(capacity() - std::min(capacity(), slots.size())));
     metrics->gauge("spool_damaged_cells", static_cast<double>(damaged.size()));
   }

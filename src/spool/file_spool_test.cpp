@@ -60,6 +60,7 @@ KeptPair pair_named(const std::string& name, std::size_t token_size = 100) {
   pair.received_at = from_unix_ms(1'700'000'003'000);
   pair.scope = "read_odometer";
   pair.data_key = DataKeyId(9);
+  pair.replaces = to_bytes("before " + name);
   return pair;
 }
 
@@ -119,6 +120,7 @@ TEST_F(FileSpoolTest, what_was_kept_is_there_after_a_restart_whole_and_oldest_fi
   EXPECT_EQ(entry.received_at, expected.received_at);
   EXPECT_EQ(entry.scope, expected.scope);
   EXPECT_EQ(entry.data_key, expected.data_key);
+  EXPECT_EQ(entry.replaces, expected.replaces);
 }
 
 TEST_F(FileSpoolTest, a_reservation_alone_leaves_nothing) {
@@ -317,6 +319,15 @@ TEST_F(FileSpoolTest, an_existing_spool_keeps_its_size) {
 TEST(SpoolRecord, the_checksum_is_crc32c) {
   EXPECT_EQ(spool::crc32c(as_bytes("123456789")), 0xe3069283U);
   EXPECT_EQ(spool::crc32c(Bytes(32)), 0x8a9136aaU) << "RFC 3720 B.4, 32 bytes of zeros";
+}
+
+TEST(SpoolRecord, a_pair_that_does_not_say_what_it_follows_is_read_too) {
+  KeptPair pair = pair_named("older");
+  pair.replaces.clear();
+  const auto decoded = spool::decode(spool::encode({1, pair}));
+  ASSERT_EQ(decoded.state, spool::CellState::filled);
+  EXPECT_TRUE(decoded.record.pair.replaces.empty());
+  EXPECT_EQ(decoded.record.pair.sealed, pair.sealed);
 }
 
 TEST(SpoolRecord, a_record_whose_beginning_was_lost_is_damaged_not_empty) {

@@ -58,6 +58,7 @@ Bytes payload_of(const KeptPair& pair) {
   append_field(out, as_bytes(pair.scope));
   append_field(out, pair.sealed.access);
   append_field(out, pair.sealed.refresh);
+  if (!pair.replaces.empty()) append_field(out, pair.replaces);
   return out;
 }
 
@@ -107,6 +108,9 @@ std::optional<KeptPair> pair_from(ByteView payload) {
   pair.scope = as_text(reader.field());
   pair.sealed.access = copy(reader.field());
   pair.sealed.refresh = copy(reader.field());
+  const bool older = reader.finished();
+  if (!older) pair.replaces = copy(reader.field());
+  if (!older && pair.replaces.empty()) return std::nullopt;
   if (!reader.finished()) return std::nullopt;
   return pair;
 }
