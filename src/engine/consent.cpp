@@ -194,39 +194,14 @@ Task<Result<Grant>> Consent::exchange(std::shared_ptr<const ApplicationView> app
 /// The pair is stored before anything else is asked: as a provisional grant of this user, then, once the provider said
 /// whose it is, where it belongs.
 Task<Result<Grant>> Consent::store(std::shared_ptr<const ApplicationView> app, NewGrant grant) {
-  NewGrant first = grant;
-  first.provisional = true;
-  Result<ImportedGrant> provisional = co_await ports_.grants.import_one(app->app().id, std::move(first));
-  if (!provisional) co_return fail(provisional.error());
-  if (is_unconfirmed(grant.user)) co_return provisional->grant;
-  Result<Grant> settled = co_await settle(app, provisional->grant, std::move(grant));
-  if (!settled) co_return provisional->grant;  // usable by its user as it is; the background asks again
-  co_return settled;
-}
-
-Task<Result<Grant>> Consent::settle(std::shared_ptr<const ApplicationView> app, Grant provisional, NewGrant grant) {
   AccessToken token = grant.pair.access;
-  Result<Identity> identity = co_await ports_.provider.identity(app->profile->name, std::move(token));
-  if (!identity) co_return fail(identity.error());
-  grant.provider_user = identity->provider_user;
-  grant.vehicles = identity->vehicles;
-  grant.single_select = grant.single_select && identity->vehicles.size() == 1;
-  Result<ImportedGrant> settled = co_await ports_.grants.import_one(app->app().id, std::move(grant));
-  if (!settled) co_return fail(settled.error());
-  GrantRef leftover{provisional.app, provisional.id};
-  const Result<void> removed = co_await ports_.grants.remove(std::move(leftover));
-  if (!removed) co_return fail(removed.error());
-  co_return settled->grant;
-}
-
-Task<Result<Grant>> Consent::identify(GrantRecord record) {
-  const auto app = ports_.directory.snapshot()->find(record.grant.app);
-  if (!app) co_return fail(ErrorCode::not_found, "no such application");
-  const Sealer sealer(ports_.directory, ports_.random);
-  auto pair = sealer.open(record);
-  if (!pair) co_return fail(pair.error());
-  NewGrant grant = from_record(record.grant, std::move(*pair));
-  Result<Grant> settled = co_await settle(app, record.grant, std::move(grant));
+  const bool waits = is_unconfirmed(grant.user);
+  grant.provisional = true;
+  Result<ImportedGrant> provisional = co_await ports_.grants.import_one(app->app().id, std::move(grant));
+  if (!provisional) co_return fail(provisional.error());
+  if (waits) co_return provisional->grant;
+  Result<Grant> settled = co_await settle(app, provisional->grant, std::move(token));
+  if (!settled) co_return provisional->grant;  // usable by its user as it is; the background asks again
   co_return settled;
 }
 

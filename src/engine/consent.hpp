@@ -67,6 +67,7 @@ class Consent {
     Grants& grants;
     GrantReader& reader;
     RefreshStore& refreshes;
+    NodeIdentity node;
   };
   Consent(Ports ports, Milliseconds state_ttl, Milliseconds timeout);
 
@@ -95,7 +96,12 @@ class Consent {
   [[nodiscard]] NewGrant from_record(const Grant& grant, TokenPair pair) const;
   Result<std::string> add_verifier(ConsentState& state, const ApplicationView& app);
   Task<Result<Grant>> store(std::shared_ptr<const ApplicationView> app, NewGrant grant);
-  Task<Result<Grant>> settle(std::shared_ptr<const ApplicationView> app, Grant provisional, NewGrant grant);
+  Task<Result<Grant>> settle(std::shared_ptr<const ApplicationView> app, Grant provisional, AccessToken token);
+  Task<Result<Grant>> hand_over(GrantRef provisional, Identity identity);
+  Task<Result<Grant>> put_where_it_belongs(GrantRecord leased, const Identity* identity);
+  Task<Result<std::optional<Grant>>> handed_over_to(Grant provisional);
+  Task<Result<GrantRecord>> lease(GrantRecord record);
+  Task<void> end_lease(GrantRecord record);
   Task<Result<Grant>> exchange(std::shared_ptr<const ApplicationView> app, ConsentState state, Secret code);
 
   Ports ports_;

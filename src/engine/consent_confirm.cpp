@@ -89,16 +89,16 @@ Task<Result<Grant>> Consent::confirm(AppId app, UserId user, std::string state) 
   if (auto intact = sealer.verify_association(record); !intact) co_return fail(intact.error());
   auto pair = sealer.open(record);
   if (!pair) co_return fail(pair.error());
+  AccessToken token = pair->access;
   NewGrant grant = from_record(record.grant, std::move(*pair));
-  NewGrant first = grant;
-  first.provisional = true;
+  grant.provisional = true;
   // Before and after: a crash in between leaves one that names the grant as it was adopted.
   Bytes name = receipt_name(hash);
   Grant waiting = record.grant;
   co_await leave_receipt(std::move(name), std::move(waiting));
-  Result<Grant> adopted = co_await ports_.grants.adopt(std::move(record), std::move(first));
+  Result<Grant> adopted = co_await ports_.grants.adopt(std::move(record), std::move(grant));
   if (!adopted) co_return fail(adopted.error());
-  Result<Grant> settled = co_await settle(view, *adopted, std::move(grant));
+  Result<Grant> settled = co_await settle(view, *adopted, std::move(token));
   if (!settled) co_return adopted;  // usable by its user as it is; the background asks again
   if (settled->id != adopted->id) {
     name = receipt_name(hash);

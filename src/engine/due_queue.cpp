@@ -77,7 +77,7 @@ void DueQueue::start(GrantRecord record) {
   if (is_ending(record.grant, context_.clock.wall())) context_.announcer.expiring(record.grant);
   if (record.grant.attempt) return;  // recovery knows when it may be used again
   const bool usable = record.grant.access_expires_at > context_.clock.wall();
-  if (is_provisional(record.grant) && usable) return ask_whose(std::move(record));
+  if (handed_over(record.grant) || (is_provisional(record.grant) && usable)) return ask_whose(std::move(record));
   parts_.refresher.start(std::move(record), Purpose::background);
 }
 

@@ -1,6 +1,7 @@
 #include "engine/grants.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <unordered_set>
 
 #include "core/limits.hpp"
@@ -15,7 +16,7 @@ constexpr std::size_t kGrantIdLength = 20;
 constexpr int kConflictRetries = 5;
 constexpr std::string_view kProvisional = "pending-";
 constexpr std::string_view kProvisionalSingle = "pending-single-";
-constexpr Milliseconds kIdentifyAfter = seconds(30);
+constexpr std::string_view kHandedOver = "into-";  // then the grant's id, "-", the epoch
 constexpr std::string_view kUnconfirmed = "unconfirmed:";
 constexpr std::size_t kStateName = 43;  // SHA-256 in base64url
 constexpr Milliseconds kConfirmWithin = minutes(15);
@@ -75,6 +76,18 @@ std::vector<VehicleId> united(std::vector<VehicleId> a, const std::vector<Vehicl
 bool is_provisional(const Grant& grant) { return grant.provider_user.view().starts_with(kProvisional); }
 
 bool is_provisional_single(const Grant& grant) { return grant.provider_user.view().starts_with(kProvisionalSingle); }
+
+std::optional<HandedOver> handed_over(const Grant& provisional) {
+  if (!is_provisional(provisional)) return std::nullopt;
+  std::string_view rest = provisional.provider_user.view();
+  rest.remove_prefix((is_provisional_single(provisional) ? kProvisionalSingle : kProvisional).size());
+  const std::size_t dash = rest.rfind('-');
+  if (!rest.starts_with(kHandedOver) || dash < kHandedOver.size()) return std::nullopt;
+  std::uint64_t epoch = 0;
+  const std::string_view digits = rest.substr(dash + 1);
+  if (std::from_chars(digits.begin(), digits.end(), epoch).ec != std::errc()) return std::nullopt;
+  return HandedOver{GrantId(rest.substr(kHandedOver.size(), dash - kHandedOver.size())), Epoch(epoch)};
+}
 
 UserId unconfirmed_user(ByteView state_hash, const UserId& user) {
   return UserId(std::string(kUnconfirmed) + to_base64url(state_hash) + ":" + user.str());
@@ -145,7 +158,7 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
   grant.status = GrantStatus::active;
   grant.user = incoming.user;
   grant.single_select = incoming.single_select;
-  if (!incoming.provider_user.empty()) grant.provider_user = incoming.provider_user;
+  if (!incoming.provider_user.empty() || is_provisional(grant)) grant.provider_user = incoming.provider_user;
   if (incoming.merge_vehicles) {
     grant.vehicles = united(grant.vehicles, incoming.vehicles);
   } else if (!incoming.vehicles.empty()) {
@@ -344,6 +357,48 @@ Task<Result<Grant>> Grants::adopt(GrantRecord record, NewGrant grant) {
   announce(*request);
   ports_.cache.forget_subjects(record.grant.app, record.grant.user, record.grant.vehicles);
   co_return std::move(request->record.grant);
+}
+
+/// What stays of a provisional grant whose pair another one has now: its tokens, should the other one not have been
+/// written after all, and the name of that one. It is not served from, and in no hurry.
+Result<PutRequest> Grants::leave_behind(const GrantRecord& provisional, const Grant& taken, const TokenPair& pair) {
+  PutRequest request{.record = provisional, .replaces = provisional.grant.version};
+  Grant& grant = request.record.grant;
+  grant.version = {grant.version.generation.next(), grant.version.epoch.next()};
+  grant.status = GrantStatus::needs_reauth;
+  grant.attempt.reset();
+  grant.updated_at = ports_.clock.wall();
+  grant.due_at = grant.updated_at + kIdentifyAfter;
+  grant.provider_user =
+      ProviderUserId(std::string(is_provisional_single(provisional.grant) ? kProvisionalSingle : kProvisional) +
+                     std::string(kHandedOver) + taken.id.str() + "-" + std::to_string(taken.version.epoch.value()));
+  return seal(std::move(request), pair);
+}
+
+Task<Result<Grant>> Grants::absorb(GrantRecord provisional, NewGrant grant) {
+  if (auto good = validate(grant); !good) co_return fail(good.error());
+  const KeyHold held = ports_.directory.hold_key(provisional.grant.app);
+  std::vector<UserId> users(1, grant.user);
+  auto found = co_await ports_.owners.find_owners(provisional.grant.app, std::move(users));
+  if (!found) co_return fail(found.error());
+  const GrantRecord* present = same_owner(found->front(), grant);
+  if (present == nullptr) {
+    Result<Grant> adopted = co_await adopt(std::move(provisional), std::move(grant));
+    co_return adopted;
+  }
+  auto taken = prepare(provisional.grant.app, grant, present);
+  if (!taken) co_return fail(taken.error());
+  auto left = leave_behind(provisional, taken->record.grant, grant.pair);
+  if (!left) co_return fail(left.error());
+  std::vector<PutRequest> both{*taken, std::move(*left)};
+  Result<std::vector<Result<void>>> put = co_await ports_.writer.put(std::move(both));
+  if (!put) co_return fail(put.error());
+  announce(*taken);
+  ports_.cache.forget({provisional.grant.app, provisional.grant.id});
+  for (const Result<void>& one : *put) {
+    if (!one) co_return fail(one.error());
+  }
+  co_return std::move(taken->record.grant);
 }
 
 Task<Result<Grant>> Grants::load(GrantRef ref) {

@@ -74,6 +74,11 @@ class Grants {
   /// `record` becomes `grant`'s under a new epoch, in one transaction. conflict: it has changed.
   Task<Result<Grant>> adopt(GrantRecord record, NewGrant grant);
 
+  /// The pair of a provisional grant goes where it belongs, in one transaction: to the grant that `grant`'s owner has
+  /// already, and then nobody uses it here any more (handed_over() says so), or this one becomes his. conflict:
+  /// something has changed meanwhile. The caller holds the lease of `provisional`: nobody refreshes it meanwhile.
+  Task<Result<Grant>> absorb(GrantRecord provisional, NewGrant grant);
+
   Task<Result<Grant>> load(GrantRef ref);
   Task<Result<GrantPage>> list(GrantFilter filter);
   Task<Result<void>> remove(GrantRef ref);
@@ -99,6 +104,7 @@ class Grants {
                                                                    ImportRules rules) const;
   Result<PutRequest> prepare(const AppId& app, const NewGrant& incoming, const GrantRecord* replaced);
   Result<PutRequest> seal(PutRequest request, const TokenPair& pair);
+  Result<PutRequest> leave_behind(const GrantRecord& provisional, const Grant& taken, const TokenPair& pair);
   void add_notices(PutRequest& request, const NewGrant& incoming) const;
   void announce(const PutRequest& request);
   std::string random_id(std::size_t length);
@@ -108,10 +114,19 @@ class Grants {
   DuePolicy policy_;
 };
 
+/// When the background asks whose a provisional grant is.
+inline constexpr Milliseconds kIdentifyAfter = seconds(30);
 /// A grant stored by a consent before the provider said whose it is: its provider_user is a placeholder of ours.
 [[nodiscard]] bool is_provisional(const Grant& grant);
 /// ... and it came from a single-select consent.
 [[nodiscard]] bool is_provisional_single(const Grant& grant);
+
+/// The grant that took the pair of a provisional one over, and the epoch that it opened for it, if it did.
+struct HandedOver {
+  GrantId to;
+  Epoch epoch;
+};
+[[nodiscard]] std::optional<HandedOver> handed_over(const Grant& provisional);
 
 /// Whom a pair is kept for until the backend has confirmed the consent of this state: nobody can be given its token.
 [[nodiscard]] UserId unconfirmed_user(ByteView state_hash, const UserId& user);
