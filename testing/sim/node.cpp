@@ -10,6 +10,7 @@ namespace {
 std::shared_ptr<ProviderProfile> profile_of(const Plan& plan) {
   auto profile = std::make_shared<ProviderProfile>();
   profile->name = "smartcar";
+  profile->authorize_url = "https://auth.example/oauth/authorize";
   profile->token_url = "https://auth.example/oauth/token";
   profile->revoke.vehicle_url = "https://api.example/v2.0/vehicles/{vehicle}/application";
   profile->access_ttl = plan.provider.access_ttl;

@@ -68,7 +68,7 @@ void Oracle::check_pair(const GrantRecord& record) {
                               opened->refresh));
   }
   const auto consent = consent_of(user);
-  if (consent && *consent != refresh->consent) {
+  if (consent && is_his(record.grant) && *consent != refresh->consent) {
     violate("I2",
             fmt::format("{}: {} belongs to another consent than this epoch's", name_of_user(user), opened->refresh));
   }
@@ -83,7 +83,38 @@ void Oracle::check_version(const Grant& before, const Grant& after, bool stored_
   violate("I3", fmt::format("{}: {} became {}", after.user.str(), to_text(before.version), to_text(after.version)));
 }
 
+bool Oracle::is_his(const Grant& grant) const {
+  const auto it = watched_.find(user_of(grant));
+  return it != watched_.end() && it->second.ref.grant == grant.id;
+}
+
+/// The pair of a consent is kept at once, beside the owner's grant.
+void Oracle::put_waiting(const GrantRecord& after) {
+  const auto opened = open(after);
+  const auto* token = opened ? eyes_.provider.refresh(opened->refresh) : nullptr;
+  if (token == nullptr) return violate("I2", "the pair of a consent does not open");
+  durable(opened->refresh);
+  check_pair(after);
+  const int user = user_of(after.grant);
+  waits_in_[after.grant.id] = {user, token->consent};
+  watched_[user].waiting[token->consent].reset();
+}
+
+void Oracle::removed(const GrantRef& ref) {
+  const auto it = waits_in_.find(ref.grant);
+  if (it == waits_in_.end()) return;
+  watched_[it->second.first].waiting[it->second.second] = eyes_.time.now();
+}
+
+/// A node may still think that this consent is in a grant of its own.
+bool Oracle::may_wait(int node, int user, int consent, BootTime asked_at) const {
+  const auto& waiting = watched_.at(user).waiting;
+  const auto it = waiting.find(consent);
+  return it != waiting.end() && (!it->second || !heard_since(node, *it->second, asked_at));
+}
+
 void Oracle::put(const GrantRecord& after) {
+  if (engine::is_provisional(after.grant)) return put_waiting(after);
   const int user = user_of(after.grant);
   Watched& watched = watched_[user];
   if (after.grant.version.epoch <= watched.version.epoch && watched.version.epoch.value() > 0) {
@@ -106,7 +137,8 @@ void Oracle::begun(const std::optional<GrantRecord>& before, const BeginRequest&
   if (!before->grant.attempt) {
     const auto opened = open(*before);
     const auto* token = opened ? eyes_.provider.refresh(opened->refresh) : nullptr;
-    if (token != nullptr && !token->first_used) watched_[user_of(before->grant)].begun_at = eyes_.time.now();
+    const bool first = token != nullptr && !token->first_used && is_his(before->grant);
+    if (first) watched_[user_of(before->grant)].begun_at = eyes_.time.now();
     return;
   }
   const Attempt& held = *before->grant.attempt;
@@ -122,7 +154,7 @@ void Oracle::committed(const GrantRecord& before, const GrantRecord& after) {
   committed_at_.push_back(eyes_.time.now());
   Watched& watched = watched_[user_of(after.grant)];
   check_version(before.grant, after.grant, true);
-  watched.version = after.grant.version;
+  if (is_his(after.grant)) watched.version = after.grant.version;
   check_pair(after);
   const auto was = open(before);
   const auto is = open(after);
@@ -172,12 +204,14 @@ void Oracle::updated(const GrantRecord& before, const GrantRecord& after) {
     check_version(before.grant, after.grant, false);
     return;
   }
+  if (!is_his(after.grant)) return;
   watched.version = after.grant.version;
   watched.epoch_since = eyes_.time.now();
 }
 
 void Oracle::fell_back() {
   for (const GrantRecord& record : eyes_.store.all()) {
+    if (!is_his(record.grant)) continue;
     Watched& watched = watched_[user_of(record.grant)];
     watched.version = record.grant.version;
     const GrantStatus status = record.grant.status;
@@ -251,12 +285,13 @@ void Oracle::served(int node, int user, const std::string& access_token, BootTim
     violate("I5", fmt::format("{}, {} ms after it expired", who(), (eyes_.time.now() - token->ends).count()));
   }
   const Watched& watched = watched_[user];
-  if (watched.revoked_at && heard_since(node, *watched.revoked_at, asked_at)) {
+  const auto consent = consent_of(user);
+  const bool apart = consent != token->consent && may_wait(node, user, token->consent, asked_at);
+  if (!apart && watched.revoked_at && heard_since(node, *watched.revoked_at, asked_at)) {
     violate("I8",
             fmt::format("{}, {} ms after it was revoked", who(), (eyes_.time.now() - *watched.revoked_at).count()));
   }
-  const auto consent = consent_of(user);
-  if (consent && *consent != token->consent && heard_since(node, watched.epoch_since, asked_at)) {
+  if (consent && !apart && *consent != token->consent && heard_since(node, watched.epoch_since, asked_at)) {
     violate("I5", who() + ", of a consent that was replaced");
   }
   const auto cut = eyes_.weather.cut_since(node);
@@ -272,6 +307,11 @@ void Oracle::revoked(int user) {
 }
 
 // --- the end ---
+
+bool Oracle::works(const GrantRecord& record) const {
+  const auto opened = open(record);
+  return opened && eyes_.provider.accepts(opened->refresh, eyes_.time.now());
+}
 
 /// A grant is lost by us when no token that we still hold is accepted although one node was well for long enough inside
 /// the reuse window; and a token that we do hold must have been found.

@@ -33,6 +33,7 @@ class Oracle {
 
   // What the store did.
   void put(const GrantRecord& after);
+  void removed(const GrantRef& ref);
   void begun(const std::optional<GrantRecord>& before, const BeginRequest& request);
   void committed(const GrantRecord& before, const GrantRecord& after);
   void updated(const GrantRecord& before, const GrantRecord& after);
@@ -63,6 +64,8 @@ class Oracle {
 
   /// After the end: a grant that does not come back although its owner never withdrew. Empty: it may be so.
   [[nodiscard]] std::string judge_lost(int user, const std::vector<KeptPair>& on_disks);
+  /// The provider accepts the refresh token that is stored here.
+  [[nodiscard]] bool works(const GrantRecord& record) const;
   void violate(std::string_view invariant, const std::string& what);
 
   [[nodiscard]] const std::string& violation() const { return violation_; }
@@ -83,6 +86,8 @@ class Oracle {
     int refusals_said = 0;     ///< by the provider
     int refusals_noted = 0;    ///< in the store
     bool answer_lost = false;  ///< an answer to a use of the stored token never came
+    /// Consents that wait in a grant of their own until it is known whose they are, and until when.
+    std::map<int, std::optional<BootTime>> waiting{};
   };
   struct Opened {
     std::string access;
@@ -90,6 +95,10 @@ class Oracle {
   };
   [[nodiscard]] std::optional<Opened> open(const GrantRecord& record) const;
   void check_pair(const GrantRecord& record);
+  void put_waiting(const GrantRecord& after);
+  /// The owner's grant, not one in which a consent waits.
+  [[nodiscard]] bool is_his(const Grant& grant) const;
+  [[nodiscard]] bool may_wait(int node, int user, int consent, BootTime asked_at) const;
   void check_refusal(const GrantRecord& before, const GrantRecord& after);
   void check_version(const Grant& before, const Grant& after, bool stored_pair);
   [[nodiscard]] bool heard_since(int node, BootTime event, BootTime asked_at) const;
@@ -99,6 +108,7 @@ class Oracle {
   std::shared_ptr<const vault::Keyring> keyring_;
   std::map<int, Watched> watched_;
   void durable(const std::string& refresh_token);
+  std::map<GrantId, std::pair<int, int>> waits_in_;  ///< user and consent, by the grant in which it waits
   void check_cleared(const GrantRecord& before, const GrantRecord& after);
   [[nodiscard]] bool lives_on(const std::string& name) const;
   [[nodiscard]] std::string judge_forgotten(const ProviderModel::Refresh& spent) const;

@@ -13,6 +13,13 @@ TokenAnswer plain(Disposition disposition, int status, std::string error = {}) {
   return answer;
 }
 
+/// A refresh token, or the code that an owner brought back: "c" and his number.
+std::string sent_in(const TokenRequest& request) {
+  const auto* code = std::get_if<CodeGrant>(&request.grant);
+  return std::string(code != nullptr ? reveal_secret(code->code)
+                                     : reveal_secret(std::get<RefreshGrant>(request.grant).refresh_token));
+}
+
 Milliseconds way(Dice& dice) { return dice.between(Milliseconds(2), Milliseconds(dice.chance(0.1) ? 300 : 30)); }
 
 }  // namespace
@@ -25,7 +32,7 @@ Task<TokenAnswer> ProviderLink::exchange(TokenRequest request, ExchangeLimits li
     co_return plain(Disposition::unsent, 0);
   }
   if (clock_.boot() > limits.send_before) co_return plain(Disposition::unsent, 0);
-  const std::string token(reveal_secret(std::get<RefreshGrant>(request.grant).refresh_token));
+  const std::string token = sent_in(request);
   if (stage_.trace.on()) stage_.trace.say(node_, "sends " + token);
   stage_.oracle.sent(node_, token);
   stage_.milestone(node_, Milestone::sent);
@@ -57,7 +64,7 @@ TokenAnswer ProviderLink::answer_to(const std::string& token) {
     stage_.oracle.lied(token);
     return plain(refuses ? Disposition::refused : Disposition::suspicious, 400, "invalid_request");
   }
-  const auto pair = stage_.provider.use(token, stage_.time.now());
+  const auto pair = give(token);
   if (!pair) {
     stage_.oracle.refused(token);
     stage_.milestone(node_, Milestone::refused);
@@ -75,6 +82,11 @@ TokenAnswer ProviderLink::answer_to(const std::string& token) {
     answer.disposition = Disposition::unknown;
   }
   return answer;
+}
+
+std::optional<ProviderModel::Pair> ProviderLink::give(const std::string& sent) {
+  if (!sent.starts_with("c")) return stage_.provider.use(sent, stage_.time.now());
+  return stage_.provider.issue(stage_.provider.consent(std::stoi(sent.substr(1))), stage_.time.now());
 }
 
 void ProviderLink::arrive(const std::string& token, const std::shared_ptr<Answer>& reply) {
@@ -99,8 +111,16 @@ void ProviderLink::arrive(const std::string& token, const std::shared_ptr<Answer
   stage_.time.after(back, std::move(deliver));
 }
 
-Task<Result<Identity>> ProviderLink::identity(std::string, AccessToken) {
-  co_return fail(ErrorCode::unavailable, "not in this world");
+/// Slow now and then: much can happen to a grant meanwhile.
+Task<Result<Identity>> ProviderLink::identity(std::string, AccessToken access) {
+  Dice& dice = stage_.dice;
+  const std::string name(reveal_secret(access));
+  co_await clock_.sleep(dice.chance(0.4) ? dice.between(Milliseconds(100), seconds(4)) : way(dice));
+  if (is(Trouble::cut_provider) || is(Trouble::provider_errors)) co_return fail(ErrorCode::unavailable, "503");
+  const auto* token = stage_.provider.access(name);
+  if (token == nullptr || token->revoked || token->ends < stage_.time.now()) co_return fail(ErrorCode::refused, "401");
+  const std::string owner = std::to_string(stage_.provider.owner_of(token->consent));
+  co_return Identity{ProviderUserId("p" + owner), {VehicleId("v" + owner)}};
 }
 
 Task<Result<void>> ProviderLink::revoke(Revocation request) {

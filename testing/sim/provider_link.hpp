@@ -22,6 +22,7 @@ class ProviderLink final : public TokenEndpoint, public ProviderApi {
   using Answer = Reply<TokenAnswer>;
   void arrive(const std::string& token, const std::shared_ptr<Answer>& reply);
   [[nodiscard]] TokenAnswer answer_to(const std::string& token);
+  std::optional<ProviderModel::Pair> give(const std::string& sent);
   [[nodiscard]] bool is(Trouble trouble) const { return stage_.weather.is(trouble, node_); }
 
   Stage& stage_;

@@ -68,6 +68,7 @@ void Simulation::set_up() {
     engine::ApplicationEdit edit;
     edit.client_id = "client";
     edit.client_secret = ClientSecret("secret");
+    edit.redirect_uri = "https://api.example/connect/callback";
     const Result<Application> added = co_await first.engine().directory().add_application("fleet", std::move(edit));
     if (added) app_ = added->id;
     made = added.has_value();
@@ -145,6 +146,7 @@ Outcome Simulation::run() {
   outcome.struck = stage_.weather.begun();
   outcome.long_deaths = long_deaths_;
   outcome.hang_ups = hang_ups_;
+  outcome.consents = consents_;
   outcome.lost_commits = static_cast<int>(stage_.store.failovers().size());
   outcome.trace = stage_.trace.lines();
   return outcome;
@@ -215,10 +217,18 @@ bool Simulation::may_stay(int node, const SpooledPair& spooled) {
   return stored && age < stage_.plan.config.spool_for + seconds(20) + skew;
 }
 
-/// I7: no attempt is forgotten, nothing stays in a spool.
+/// A consent that came, and that the provider would say more about, is in no grant of its own any more.
+bool Simulation::still_waits(const GrantRecord& record) const {
+  if (!engine::is_provisional(record.grant)) return false;
+  const bool in_reach = record.grant.status == GrantStatus::active || engine::handed_over(record.grant).has_value();
+  return in_reach && stage_.oracle.works(record);
+}
+
+/// I7: no attempt is forgotten, nothing stays in a spool, no consent waits.
 void Simulation::look_for_leftovers() {
   for (const GrantRecord& record : stage_.store.all()) {
     const int user = Oracle::user_of(record.grant);
+    if (still_waits(record)) stage_.oracle.violate("I7", fmt::format("a consent of u{} waits for ever", user));
     if (record.grant.status != GrantStatus::active || !expected(user)) continue;
     const engine::EngineConfig& config = stage_.plan.config;
     const Milliseconds too_old = config.lease + config.timeout + config.recovery_interval + seconds(2);
@@ -241,12 +251,15 @@ void Simulation::settle() {
   if (!stage_.oracle.violation().empty()) return;
   ask_everywhere();
   const auto quiet = [this] {
+    const auto waits = [this](const GrantRecord& record) { return still_waits(record); };
+    if (std::ranges::any_of(stage_.store.all(), waits)) return false;
     return std::ranges::all_of(nodes_, [this](const auto& node) {
       const auto stays = [&](const SpooledPair& spooled) { return may_stay(node->index(), spooled); };
       return std::ranges::all_of(node->disk().entries(), stays);
     });
   };
-  run_until(quiet, minutes(2));
+  const BootTime latest = stage_.time.now() + minutes(4);
+  while (!quiet() && stage_.time.now() < latest && stage_.oracle.violation().empty()) pass(seconds(1));
   pass(seconds(2));
   look_for_leftovers();
 }

@@ -21,6 +21,7 @@ struct Outcome {
   Weather::Counts struck{};  ///< how often each trouble came
   int long_deaths = 0;       ///< nodes that died with a spooled pair and came back after the window
   int hang_ups = 0;
+  int consents = 0;      ///< owners who came back with a code
   int lost_commits = 0;  ///< failovers that lost acknowledged commits
   std::vector<std::string> trace{};
 };
@@ -57,6 +58,7 @@ class Simulation {
   void settle_one(int user);
   void ask_everywhere();
   void look_for_leftovers();
+  [[nodiscard]] bool still_waits(const GrantRecord& record) const;
   [[nodiscard]] bool may_stay(int node, const SpooledPair& spooled);
 
   // Troubles.
@@ -78,6 +80,8 @@ class Simulation {
   void force_refresh(Node& node, int user, const std::shared_ptr<bool>& good);
   void keep_owning();
   void import(Node& node, int user, Milliseconds expires_in);
+  void consent(Node& node, int user);
+  void come_back(Node& node, int user, std::string state);
   void revoke(Node& node, int user);
   [[nodiscard]] bool expected(int user);
 
@@ -89,6 +93,7 @@ class Simulation {
   std::vector<Ambush> ambushes_;
   int long_deaths_ = 0;
   int hang_ups_ = 0;
+  int consents_ = 0;
   bool storming_ = false;
   bool over_ = false;
 };

@@ -105,7 +105,8 @@ void Simulation::keep_owning() {
       if (kind == 0) stage_.provider.withdraw(user);
       if (kind == 0 && stage_.trace.on()) stage_.trace.say(-1, "the owner of " + name_of_user(user) + " withdraws");
       if (kind == 1 || kind == 2) revoke(node, user);
-      if (kind > 2 && (kind < 6 || !expected(user))) import(node, user, stage_.plan.provider.access_ttl / 2);
+      if (kind > 2 && (kind < 5 || !expected(user))) import(node, user, stage_.plan.provider.access_ttl / 2);
+      if (kind > 6 && expected(user)) consent(node, user);
     }
     keep_owning();
   });
@@ -121,6 +122,36 @@ void Simulation::import(Node& node, int user, Milliseconds expires_in) {
     grant.expires_in = expires_in;
     const auto imported = co_await node.engine().grants().import_one(app_, std::move(grant));
     static_cast<void>(imported);
+  };
+  asio::co_spawn(node.context(), std::move(body), asio::detached);
+}
+
+/// Begun at one node, brought back to another: the pair is stored at once, and handed to the owner's grant when the
+/// provider has said whose it is. All of that while others refresh.
+void Simulation::consent(Node& node, int user) {
+  auto body = [this, &node, user]() -> Task<void> {
+    engine::ConnectRequest request;
+    request.app = app_;
+    request.user = UserId(name_of_user(user));
+    const auto url = co_await node.engine().consent().start(std::move(request));
+    if (!url) co_return;
+    stage_.time.after(stage_.dice.between(Milliseconds(50), seconds(3)), [this, user, state = url->state] {
+      Node& there = any_node();
+      if (there.up() && !over_) come_back(there, user, state);
+    });
+  };
+  asio::co_spawn(node.context(), std::move(body), asio::detached);
+}
+
+void Simulation::come_back(Node& node, int user, std::string state) {
+  ++consents_;
+  if (stage_.trace.on()) stage_.trace.say(node.index(), "the owner of " + name_of_user(user) + " consents anew");
+  auto body = [&node, user, state = std::move(state)]() -> Task<void> {
+    engine::CallbackRequest callback;
+    callback.code = "c" + std::to_string(user);
+    callback.state = state;
+    const auto result = co_await node.engine().consent().finish(std::move(callback));
+    static_cast<void>(result);
   };
   asio::co_spawn(node.context(), std::move(body), asio::detached);
 }

@@ -8,6 +8,13 @@ namespace {
 std::unexpected<Error> outage() { return fail(ErrorCode::unavailable, "the store cannot be reached"); }
 std::unexpected<Error> silence() { return fail(ErrorCode::timeout, "the store did not answer"); }
 
+std::string what_is_put(const Grant& grant) {
+  const std::string user = grant.user.str();
+  if (!engine::is_provisional(grant)) return "stores a pair of a new consent for " + user;
+  return engine::handed_over(grant) ? "leaves a note where the consent of " + user + " was"
+                                    : "keeps the consent of " + user + " until it is known whose it is";
+}
+
 constexpr Milliseconds kGivenUp(1000);  // how long a node waits for an answer of the store
 
 }  // namespace
@@ -186,7 +193,7 @@ Task<Result<std::vector<Result<void>>>> StoreLink::put(std::vector<PutRequest> r
     Result<Answers> answers = stage_.store.run(stage_.store.now().put(requests));
     for (std::size_t i = 0; answers && i < answers->size(); ++i) {
       if (!(*answers)[i]) continue;
-      if (stage_.trace.on()) stage_.trace.say(node_, "imports " + requests[i].record.grant.user.str());
+      if (stage_.trace.on()) stage_.trace.say(node_, what_is_put(requests[i].record.grant));
       stage_.oracle.put(requests[i].record);
     }
     return answers;
@@ -197,6 +204,7 @@ Task<Result<std::vector<Result<void>>>> StoreLink::put(std::vector<PutRequest> r
 
 Task<Result<void>> StoreLink::remove(GrantRef ref) {
   if (cut()) co_return outage();
+  stage_.oracle.removed(ref);
   co_return co_await stage_.store.now().remove(std::move(ref));
 }
 

@@ -47,6 +47,7 @@ struct Sums {
   simulated::Weather::Counts struck{};
   long long_deaths = 0;
   long hang_ups = 0;
+  long consents = 0;
   long lost_commits = 0;
 
   /// A run that failed ended early: it says nothing about the fewest.
@@ -57,6 +58,7 @@ struct Sums {
     virtual_s += static_cast<double>(outcome.lasted.count()) / 1000;
     long_deaths += outcome.long_deaths;
     hang_ups += outcome.hang_ups;
+    consents += outcome.consents;
     lost_commits += outcome.lost_commits;
     for (std::size_t i = 0; i < struck.size(); ++i) struck.at(i) += outcome.struck.at(i);
     if (!outcome.violation.empty()) return;
@@ -69,7 +71,7 @@ struct Sums {
   /// Every kind of trouble has come.
   [[nodiscard]] bool everything() const {
     const auto came = [](long n) { return n > 0; };
-    return std::ranges::all_of(struck, came) && long_deaths > 0 && hang_ups > 0 && lost_commits > 0;
+    return std::ranges::all_of(struck, came) && long_deaths > 0 && hang_ups > 0 && consents > 0 && lost_commits > 0;
   }
 };
 
@@ -108,6 +110,7 @@ void print_troubles(const Sums& sums) {
   parts.push_back(fmt::format("failovers that lost acknowledged commits {}", sums.lost_commits));
   parts.push_back(fmt::format("deaths with a spooled pair beyond the window {}", sums.long_deaths));
   parts.push_back(fmt::format("callers who hung up {}", sums.hang_ups));
+  parts.push_back(fmt::format("owners who consented anew {}", sums.consents));
   fmt::print("  {}\n", fmt::join(parts, " · "));
 }
 
