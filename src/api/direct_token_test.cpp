@@ -81,7 +81,7 @@ class DirectTokenTest : public ::testing::Test {
   }
   std::string general(const std::string& target, const std::string& as, const std::string& method = "GET") {
     const http::Response response =
-        world.send({.method = method, .target = target, .headers = {{"X-Request-Id", request_id}}, .as = as});
+        world.send({.method = method, .target = target, .as = as, .headers = {{"X-Request-Id", request_id}}});
     return std::to_string(response.status) + '\n' + http::header_lines(response) + '\n' + response.body;
   }
 
