@@ -111,6 +111,25 @@ class Life(Told):
         self.assertNotIn("grant", self.receiver.deliveries[0].json)
         self.assertEqual(self.world.grant(pair["grant"])["status"], "active")
 
+    def test_a_pair_that_nobody_manages_to_renew_is_told_once_before_it_ends(self):
+        pair = self.world.import_grant("ann", provider_user=self.owner["id"])
+        self.world.daemon.stop()
+        self.world.sql("UPDATE grants SET renew_by = renew_by - 100 * 86400000, due_at = 0")
+        self.sim.fault("status", where="token", status=503, times=0)
+        self.world.serve()
+        self.told("grant.expiring", grant=pair["grant"])
+        body = self.receiver.deliveries[0].json
+        self.assertEqual((body["reason"], body["status"], body["user"]), ("not_renewed", "active", "ann"))
+        self.world.daemon.stop()
+        self.world.sql("UPDATE grants SET due_at = 0")
+        self.world.serve()
+        tried = len(self.sim.requests("/oauth/token"))
+        eventually(lambda: len(self.sim.requests("/oauth/token")) > tried, "it is tried again", 150)
+        self.told("grant.expiring", grant=pair["grant"])
+        self.sim.clear_faults()
+        self.assert_answer(self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh"), 200)
+        self.told("grant.expiring", grant=pair["grant"])
+
 
 class Delivery(Told):
     def test_a_receiver_that_was_down_gets_everything_in_order(self):
