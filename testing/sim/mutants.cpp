@@ -156,16 +156,6 @@ struct SpoolNotReplayed final : BrokenSpool {
   std::set<SpoolSlot> mine;
 };
 
-/// A pair does not say which one it follows: its generation alone does.
-struct OrderedByGenerationAlone final : BrokenSpool {
-  using BrokenSpool::BrokenSpool;
-  Task<Result<void>> keep(SpoolSlot slot, KeptPair pair) override {
-    pair.replaces.clear();
-    Result<void> kept = co_await real.keep(slot, std::move(pair));
-    co_return kept;
-  }
-};
-
 // --- the exchange ---
 
 struct FirstExchangeClosedAtT final : BrokenEndpoint {
@@ -302,7 +292,6 @@ std::vector<Mutant> make_all() {
       {"no re-read after refusal", wrapping<NoRereadAfterRefusal>()},
       {"refusal believed at once", wrapping<RefusalBelievedAtOnce>()},
       {"burst rule off", wrapping<BurstRuleOff>()},
-      {"pairs ordered by their generation alone", wrapping<OrderedByGenerationAlone>()},
       {"pairs leave the spool with their commit", {}, [](engine::EngineConfig& config) { config.spool_for = {}; }},
   };
 }

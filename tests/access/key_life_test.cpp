@@ -23,6 +23,7 @@ class KeyLife : public ::testing::Test {
         .method = std::move(method), .target = std::move(target), .headers = {}, .body = std::move(body)};
     if (key.empty()) request.peer = "unix:uid=1000";
     if (!key.empty()) request.headers.push_back({"Authorization", "Bearer " + key});
+    if (!request_id_.empty()) request.headers.push_back({"X-Request-Id", request_id_});
     return world_.run(api_.handle(std::move(request)));
   }
   /// As the operator on the admin socket.
@@ -38,6 +39,7 @@ class KeyLife : public ::testing::Test {
     return send("GET", "/v1/token?user=" + user, "", key).status;
   }
 
+  std::string request_id_;
   World world_;
   access::Gate gate_{world_.clock, {1000}};
   api::Api api_{*world_.engine, gate_, world_.clock, {.version = "1", .access_changed = [this] {
@@ -66,6 +68,7 @@ TEST_F(KeyLife, a_changed_or_foreign_key_is_refused_in_the_same_words) {
   wrong_secret.back() = wrong_secret.back() == 'A' ? 'B' : 'A';
   std::string unknown_id = key;
   unknown_id[3] = unknown_id[3] == 'a' ? 'b' : 'a';
+  request_id_ = "the-same";  // so that nothing else differs
   const http::Response wrong = send("GET", "/v1/token?user=ada", "", wrong_secret);
   const http::Response unknown = send("GET", "/v1/token?user=ada", "", unknown_id);
   EXPECT_THAT(wrong, is_problem(401, "unauthenticated"));

@@ -69,7 +69,7 @@ class Library(unittest.TestCase):
         self.addCleanup(sim.kill)
         code, out, err = self.example("02_embed_broker", "kf", sim.origin)
         self.assertEqual(code, 0, err)
-        self.assertEqual(out, "ann connected 2 vehicle(s)\ngeneration 1 became 2\na used state is not_found\n"
+        self.assertEqual(out, "ann connected 2 vehicle(s)\ngeneration 2 became 3\na used state is not_found\n"
                               "after the revocation: revoked\n")
         self.assertIn("event: grant.refreshed", err)
         self.assertEqual(harness.exchange(sim.origin, "GET", "/_sim/stats").json["rotations"], 1)

@@ -56,10 +56,11 @@ void apply(Connection& connection, const Found& found, int last) {
   }
 }
 
-Result<void> check(Connection& connection, EmptyFile empty) {
+Result<Found> check(Connection& connection, EmptyFile empty) {
   const Found found = look(connection);
   if (auto failure = connection.take_failure()) return fail(std::move(*failure));
-  return judge(found, empty);
+  if (auto judged = judge(found, empty); !judged) return fail(std::move(judged.error()));
+  return found;
 }
 
 // Not inside a transaction, and only once the file is known to be ours: this changes its header.
@@ -81,9 +82,11 @@ Result<void> migrate(Connection& connection, EmptyFile empty) {
 }
 
 Result<void> migrate(Connection& connection, EmptyFile empty, int last) {
-  auto ready = check(connection, empty);
-  if (ready) ready = use_write_ahead_log(connection);
-  if (!ready) return ready;
+  const auto present = check(connection, empty);
+  if (!present) return fail(present.error());
+  if (auto ready = use_write_ahead_log(connection); !ready) return ready;
+  // Without a write: whoever only wants to read is not kept out by a lock.
+  if (!present->empty && present->version >= last) return {};
   connection.execute("BEGIN IMMEDIATE");
   const Found found = look(connection);  // again: another process may have migrated meanwhile
   auto judged = judge(found, empty);
