@@ -12,7 +12,9 @@
 namespace keyfob::engine {
 namespace {
 
-constexpr std::size_t kGrantIdLength = 20;
+constexpr std::size_t kTimeInId = 6;
+constexpr std::size_t kChanceInId = 14;
+constexpr std::string_view kIdAlphabet = "234567abcdefghijklmnopqrstuvwxyz";  // in the order of their codes
 constexpr int kConflictRetries = 5;
 constexpr std::string_view kProvisional = "pending-";
 constexpr std::string_view kProvisionalSingle = "pending-single-";
@@ -152,7 +154,7 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
     grant.attention.reset();
     grant.refusals = {};
   } else {
-    grant.id = GrantId("g_" + random_id(kGrantIdLength));
+    grant.id = new_id(now);
   }
   grant.version = {grant.version.generation.next(), grant.version.epoch.next()};
   grant.status = GrantStatus::active;
@@ -208,12 +210,21 @@ Result<PutRequest> Grants::seal(PutRequest request, const TokenPair& pair) {
   return request;
 }
 
+/// 30 bits of the second it was made in, then 70 of chance: what is made together lies together in an index.
+GrantId Grants::new_id(WallTime now) {
+  auto second = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  std::string time(kTimeInId, kIdAlphabet.front());
+  for (auto letter = time.rbegin(); letter != time.rend(); ++letter, second /= 32) {
+    *letter = kIdAlphabet[static_cast<std::size_t>(second & 31)];
+  }
+  return GrantId("g_" + time + random_id(kChanceInId));
+}
+
 std::string Grants::random_id(std::size_t length) {
-  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
   std::vector<std::uint8_t> bytes(length);
   ports_.random.fill(bytes);
   std::string id;
-  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
+  for (const std::uint8_t byte : bytes) id += kIdAlphabet[byte & 31U];
   return id;
 }
 

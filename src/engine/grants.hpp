@@ -107,6 +107,7 @@ class Grants {
   Result<PutRequest> leave_behind(const GrantRecord& provisional, const Grant& taken, const TokenPair& pair);
   void add_notices(PutRequest& request, const NewGrant& incoming) const;
   void announce(const PutRequest& request);
+  GrantId new_id(WallTime now);
   std::string random_id(std::size_t length);
   std::uint32_t die();
 

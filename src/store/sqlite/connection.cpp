@@ -47,7 +47,7 @@ Error error_of(sqlite3* handle, int code) {
 
 constexpr const char* kWriterSettings =
     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
-    "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=4000;"
+    "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=16000;"
     "PRAGMA journal_size_limit=67108864;";
 constexpr const char* kReaderSettings =
     "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;";
