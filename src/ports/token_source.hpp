@@ -4,7 +4,6 @@
 #include <array>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
-#include <cstring>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -62,8 +61,7 @@ class FixedText {
  public:
   [[nodiscard]] bool assign(std::string_view text) {
     if (text.size() > N) return false;
-    std::memcpy(data_.data(), text.data(), text.size());
-    size_ = text.size();
+    size_ = text.copy(data_.data(), N);
     return true;
   }
   [[nodiscard]] std::string_view view() const { return {data_.data(), size_}; }
