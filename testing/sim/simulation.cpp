@@ -230,6 +230,8 @@ void Simulation::look_for_leftovers() {
     const int user = Oracle::user_of(record.grant);
     if (still_waits(record)) stage_.oracle.violate("I7", fmt::format("a consent of u{} waits for ever", user));
     if (record.grant.status != GrantStatus::active || !expected(user)) continue;
+    // expected() speaks of the owner's last consent; an earlier one that was withdrawn is refused like any other.
+    if (engine::is_provisional(record.grant) && !stage_.oracle.works(record)) continue;
     const engine::EngineConfig& config = stage_.plan.config;
     const Milliseconds too_old = config.lease + config.timeout + config.recovery_interval + seconds(2);
     const bool forgotten = record.grant.attempt && record.grant.attempt->since_first_sent > too_old;
