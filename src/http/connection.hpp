@@ -148,6 +148,8 @@ class Connection final : public Exchange, private Stream::Owner, private Deadlin
   bool resent_ = false;          ///< once, after a pooled connection turned out to be stale
   bool request_sent_ = false;    ///< the head, and the body as far as it is in memory
   bool opened_ = false;          ///< the origin is reached: the wait for its response has begun
+  bool origin_lags_ = false;     ///< the deadline is for the origin to take what was sent to it
+  bool caller_lags_ = false;     ///< the deadline is for the caller to take what was sent to him
   bool streaming_ = false;       ///< the body goes on as it comes and is not kept
   bool response_began_ = false;  ///< bytes of a response have arrived
   unsigned interim_ = 0;         ///< interim responses so far

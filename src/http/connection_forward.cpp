@@ -55,6 +55,8 @@ bool Connection::forward_more() {
 bool Connection::reach_origin() {
   request_sent_ = false;
   opened_ = false;
+  origin_lags_ = streaming_;
+  caller_lags_ = false;
   response_began_ = false;
   interim_ = 0;
   auto acquired = origin_->acquire(*this, wanted_connection());
@@ -86,7 +88,10 @@ bool Connection::pump_request() {
   while (to.can_write() && !to.pending() && !body_->finished()) {
     if (body_in_->empty()) {
       const IoStatus status = read_more(body_in_);
-      if (status == IoStatus::blocked) return true;
+      if (status == IoStatus::blocked) {
+        if (std::exchange(origin_lags_, false)) expect_within(worker_.limits().body);
+        return true;
+      }
       if (status != IoStatus::ok) {
         die();
         return false;
@@ -108,7 +113,8 @@ bool Connection::pump_request() {
     static_cast<void>(to.send(out.parts()));
     body_in_->consume(piece.consumed);
     const UpstreamLimits& limits = worker_.shared().config.upstream;
-    const Milliseconds next_turn = to.pending() ? limits.write : worker_.limits().body;
+    origin_lags_ = to.pending();
+    const Milliseconds next_turn = origin_lags_ ? limits.write : worker_.limits().body;
     expect_within(body_->finished() ? limits.response : next_turn);
   }
   return true;

@@ -38,6 +38,7 @@ bool Connection::relay_more() {
   if (streaming_ && !body_->finished() && !pump_request()) return true;
   for (;;) {
     if (stream_.pending()) {
+      caller_lags_ = true;
       if (stream_.take_progress()) expect_within(worker_.limits().write);
       return false;
     }
@@ -76,7 +77,10 @@ bool Connection::relay_piece() {
 bool Connection::read_response_body() {
   const IoResult result = upstream_->stream().read(upstream_->in());
   if (result.status == IoStatus::ok) return true;
-  if (result.status == IoStatus::blocked) return false;
+  if (result.status == IoStatus::blocked) {
+    if (std::exchange(caller_lags_, false)) expect_within(worker_.shared().config.upstream.response);
+    return false;
+  }
   if (result.status == IoStatus::end && response_->end_by_close()) {
     if (rechunks()) static_cast<void>(stream_.send(kLastChunk));
     return true;

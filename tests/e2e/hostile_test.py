@@ -3,6 +3,7 @@
 import contextlib
 import json
 import pathlib
+import queue
 import socket
 import threading
 import time
@@ -183,6 +184,51 @@ class Answers(Hostile):
             self.assertEqual(answer.headers[name], value)
         self.sent.wait(harness.PATIENCE)
         self.assertEqual(self.call(path="/acme/car-1/next").body, b"next")
+
+
+class Turns(Hostile):
+    """Whose turn it is decides how long is waited: what one side is slow to take is not the other's time. Several
+    lengths, because it depends on them whether the last piece had to wait."""
+
+    LENGTHS = [(4 << 20) + 7001 * i for i in range(24)]
+
+    def script(self, peer):
+        line = peer.stream.readline().decode()
+        if line.startswith("GET"):
+            length = int(line.split()[1].rsplit("/", 1)[1])
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % (2 * length) + bytes(length))
+        peer.read_all()
+
+    def on_all(self, one):
+        found = queue.Queue()
+
+        def run(length):
+            started, answer = time.monotonic(), one(self.wire(), length)
+            found.put((length, answer, time.monotonic() - started))
+        threads = [threading.Thread(target=run, args=(length,)) for length in self.LENGTHS]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(found.qsize(), len(threads))
+        for length, answer, took in found.queue:
+            self.assertLess(took, 20, length)
+            yield answer
+
+    def test_a_caller_who_stops_after_the_api_was_slow_to_take_what_he_sent(self):
+        def stop(wire, length):
+            wire.send(self.head("POST", "/acme/car-1/x", f"Content-Length: {2 * length}") + "x" * length)
+            return wire.answer()
+        for answer in self.on_all(stop):
+            self.assertEqual(answer.status, 408)
+
+    def test_an_api_that_stops_after_the_caller_was_slow_to_take_what_it_sent(self):
+        def read_slowly(wire, length):
+            wire.send(self.head("GET", f"/acme/car-1/{length}"))
+            while wire.socket.recv(8192):
+                pass
+            return wire.at_end()
+        self.assertTrue(all(self.on_all(read_slowly)))
 
 
 class Time(Hostile):
