@@ -34,7 +34,13 @@ TokenRequest request_of(std::variant<RefreshGrant, CodeGrant, ClientCredentialsG
   return {"smartcar", "client", ClientSecret(kSecret), std::move(grant)};
 }
 
-constexpr std::array<std::string_view, 3> kOurWords = {"cut_short", "html_with_200", "not_json"};
+constexpr std::array<std::string_view, 7> kOurWords = {"cut_short",
+                                                       "html_with_200",
+                                                       "not_json",
+                                                       "unusable_access_token",
+                                                       "unusable_refresh_token",
+                                                       "missing_access_token",
+                                                       "missing_refresh_token"};
 
 /// No piece of `secret` is in `text`. What the text has from us (kOurWords, "[redacted]") and what stands for bytes
 /// outside ASCII ("?") may look like a piece and is none.
