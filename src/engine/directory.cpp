@@ -7,6 +7,7 @@
 #include "base/url.hpp"
 #include "core/limits.hpp"
 #include "crypto/hash.hpp"
+#include "engine/random_id.hpp"
 #include "vault/data_key.hpp"
 #include "vault/secrets.hpp"
 
@@ -157,15 +158,6 @@ Result<Secret> Directory::webhook_secret(const ApplicationView& app) const {
 
 // --- changing applications ---
 
-std::string Directory::random_id(std::size_t length) {
-  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  std::vector<std::uint8_t> bytes(length);
-  ports_.random.fill(bytes);
-  std::string id;
-  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
-  return id;
-}
-
 template <class Token>
 Result<void> Directory::seal_into(ApplicationRecord& record, SecretPurpose purpose, const Token& secret) {
   vault::Nonce nonce{};
@@ -250,7 +242,7 @@ Task<Result<Application>> Directory::add_application(std::string name, Applicati
   }
   if (!edit.provider) edit.provider = "smartcar";
   ApplicationRecord record;
-  record.app.id = AppId(random_id(10));
+  record.app.id = AppId(random_id(ports_.random, 10));
   record.app.name = name;
   record.app.created_at = record.app.updated_at = ports_.clock.wall();
   // What can be refused is refused before there is a data key.

@@ -187,7 +187,6 @@ class Directory {
   Result<Secret> new_api_key(const CallerId& id);
   [[nodiscard]] Result<CallerRecord> caller_record(const CallerId& id) const;
   Task<Result<WrappedDataKey>> make_data_key(AppId app, DataKeyId id);
-  [[nodiscard]] std::string random_id(std::size_t length);
 
   DirectoryPorts ports_;
   Profiles profiles_;

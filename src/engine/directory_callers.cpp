@@ -5,6 +5,7 @@
 #include "core/limits.hpp"
 #include "crypto/hash.hpp"
 #include "engine/directory.hpp"
+#include "engine/random_id.hpp"
 
 namespace keyfob::engine {
 namespace {
@@ -58,7 +59,7 @@ Task<Result<IssuedCaller>> Directory::issue(CallerRecord record, Secret api_key)
 Task<Result<IssuedCaller>> Directory::add_caller(NewCaller caller) {
   if (auto good = check(caller, *snapshot()); !good) co_return fail(good.error());
   CallerRecord record;
-  record.caller.id = CallerId(random_id(kCallerIdLength));
+  record.caller.id = CallerId(random_id(ports_.random, kCallerIdLength));
   record.caller.name = std::move(caller.name);
   record.caller.app = std::move(caller.app);
   record.caller.permissions = std::move(caller.permissions);

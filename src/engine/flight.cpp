@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/grants.hpp"
+#include "engine/random_id.hpp"
 #include "vault/sealed_record.hpp"
 
 namespace keyfob::engine {
@@ -149,7 +150,7 @@ Task<Flight::Event> Flight::begin() {
   BeginRequest request;
   request.ref = ref();
   request.at = at_;
-  request.attempt = AttemptId(context_.random_id(16));
+  request.attempt = AttemptId(random_id(context_.random, 16));
   request.node = context_.node;
   request.lease = context_.policy.timing.lease;
   request.replaces = attempt_;

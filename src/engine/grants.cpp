@@ -6,6 +6,7 @@
 
 #include "core/limits.hpp"
 #include "engine/announcer.hpp"
+#include "engine/random_id.hpp"
 #include "engine/sealer.hpp"
 #include "engine/token_cache.hpp"
 
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::size_t kTimeInId = 6;
 constexpr std::size_t kChanceInId = 14;
-constexpr std::string_view kIdAlphabet = "234567abcdefghijklmnopqrstuvwxyz";  // in the order of their codes
 constexpr int kConflictRetries = 5;
 constexpr std::string_view kProvisional = "pending-";
 constexpr std::string_view kProvisionalSingle = "pending-single-";
@@ -176,8 +176,8 @@ Result<PutRequest> Grants::prepare(const AppId& app, const NewGrant& incoming, c
   grant.due_at = plan.due_at;
   grant.renew_by = plan.renew_by;
   if (incoming.provisional) {
-    grant.provider_user =
-        ProviderUserId(std::string(incoming.single_select ? kProvisionalSingle : kProvisional) + random_id(10));
+    grant.provider_user = ProviderUserId(std::string(incoming.single_select ? kProvisionalSingle : kProvisional) +
+                                         random_id(ports_.random, 10, kOrderedIdLetters));
     grant.single_select = false;
     grant.due_at = now + (is_unconfirmed(incoming.user) ? kConfirmWithin : kIdentifyAfter);
   }
@@ -213,19 +213,11 @@ Result<PutRequest> Grants::seal(PutRequest request, const TokenPair& pair) {
 /// 30 bits of the second it was made in, then 70 of chance: what is made together lies together in an index.
 GrantId Grants::new_id(WallTime now) {
   auto second = std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
-  std::string time(kTimeInId, kIdAlphabet.front());
+  std::string time(kTimeInId, kOrderedIdLetters.front());
   for (auto letter = time.rbegin(); letter != time.rend(); ++letter, second /= 32) {
-    *letter = kIdAlphabet[static_cast<std::size_t>(second & 31)];
+    *letter = kOrderedIdLetters[static_cast<std::size_t>(second & 31)];
   }
-  return GrantId("g_" + time + random_id(kChanceInId));
-}
-
-std::string Grants::random_id(std::size_t length) {
-  std::vector<std::uint8_t> bytes(length);
-  ports_.random.fill(bytes);
-  std::string id;
-  for (const std::uint8_t byte : bytes) id += kIdAlphabet[byte & 31U];
-  return id;
+  return GrantId("g_" + time + random_id(ports_.random, kChanceInId, kOrderedIdLetters));
 }
 
 /// Everything that may be remembered about this owner and these vehicles is looked up anew.

@@ -108,7 +108,6 @@ class Grants {
   void add_notices(PutRequest& request, const NewGrant& incoming) const;
   void announce(const PutRequest& request);
   GrantId new_id(WallTime now);
-  std::string random_id(std::size_t length);
   std::uint32_t die();
 
   Ports ports_;

@@ -18,15 +18,6 @@ std::uint32_t RefreshContext::die() const {
   return value;
 }
 
-std::string RefreshContext::random_id(std::size_t length) const {
-  constexpr std::string_view kAlphabet = "abcdefghijklmnopqrstuvwxyz234567";
-  std::vector<std::uint8_t> bytes(length);
-  random.fill(bytes);
-  std::string id;
-  for (const std::uint8_t byte : bytes) id += kAlphabet[byte & 31U];
-  return id;
-}
-
 void RefreshContext::emit(std::string name, const Grant& grant, std::string detail) const {
   Event event;
   event.name = std::move(name);

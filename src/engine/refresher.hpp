@@ -68,7 +68,6 @@ struct RefreshContext {
   Announcer& announcer;
 
   [[nodiscard]] std::uint32_t die() const;
-  [[nodiscard]] std::string random_id(std::size_t length) const;  ///< lower-case base32
   /// To logs, metrics and the audit trail. What the backend is told was written with the change.
   void emit(std::string name, const Grant& grant, std::string detail = {}) const;
 };
