@@ -33,6 +33,7 @@ std::vector<SpooledPair> MemorySpool::entries() const {
 }
 
 Task<Result<Bytes>> FakeMasterKey::wrap(Secret key, Bytes context) {
+  if (while_wrapping) co_await while_wrapping();
   Bytes out = to_bytes(name_ + "|");
   out.insert(out.end(), context.begin(), context.end());
   const ByteView raw = as_bytes(reveal_secret(key));

@@ -1,6 +1,7 @@
 #pragma once
 // Small doubles of ports: seeded randomness, a spool in memory, a master key in memory, sinks that remember.
 
+#include <functional>
 #include <map>
 #include <random>
 #include <set>
@@ -52,6 +53,8 @@ class FakeMasterKey final : public KeyProvider {
   [[nodiscard]] std::string fingerprint() const override { return name_; }
   Task<Result<Bytes>> wrap(Secret key, Bytes context) override;
   Task<Result<Secret>> unwrap(Bytes wrapped, Bytes context) override;
+
+  std::function<Task<void>()> while_wrapping;  ///< what else happens at that moment
 
  private:
   std::string name_;

@@ -147,11 +147,11 @@ class Directory {
   /// Tells the store which data keys this node needs no longer.
   Task<Result<void>> settle_keys();
   Task<Result<std::vector<DataKeyInfo>>> data_keys();
-  /// A new data key becomes primary at once; records move to it when they rotate or are re-sealed. conflict: somebody
-  /// else changed the keys at this moment.
+  /// A new data key becomes primary at once; records move to it when they rotate or are re-sealed. conflict: the keys
+  /// kept changing under it.
   Task<Result<DataKeyId>> rotate_data_key(AppId app);
   /// Every data key of the installation is wrapped by `next`, or none. Answers how many. damaged: one does not open
-  /// with the master keys at hand, nothing was changed. `next` must outlive the directory.
+  /// with the master keys at hand, nothing was changed; conflict: as above. `next` must outlive the directory.
   Task<Result<std::size_t>> rewrap(KeyProvider& next);
   /// Moves the secrets of one application to its primary data key. damaged: one does not open; it stays as it is.
   Task<Result<void>> reseal_secrets(AppId app);
@@ -175,6 +175,8 @@ class Directory {
   [[nodiscard]] KeyProvider* master_named(const std::string& fingerprint) const;
   Task<Result<WrappedDataKey>> wrap(AppId app, DataKeyId id, Secret raw);
   [[nodiscard]] Result<void> can_rotate() const;
+  Task<Result<DataKeyId>> make_primary(AppId app);
+  Task<Result<std::size_t>> wrap_all_with(KeyProvider& next);
   void publish(std::shared_ptr<DirectorySnapshot> next);
   Result<void> apply_fields(Application& app, const ApplicationEdit& edit) const;
   Result<void> apply(ApplicationRecord& record, const ApplicationEdit& edit);

@@ -13,7 +13,17 @@ namespace {
 
 constexpr Milliseconds kTurnPoll = Milliseconds(2);
 constexpr Milliseconds kLookAgain = seconds(1);
-constexpr int kCoverRounds = 5;
+constexpr int kRounds = 5;  ///< how often it is done over, when the keys changed meanwhile
+
+std::unexpected<Error> keys_keep_changing() {
+  return fail(ErrorCode::conflict, "the data keys keep changing", "try again");
+}
+
+/// By the background that retires old ones, by another node, by another operator.
+template <class T>
+bool keys_changed(const Result<T>& changed) {
+  return !changed && changed.error().code == ErrorCode::conflict;
+}
 
 std::vector<DataKeyRef> primaries_of(const std::vector<WrappedDataKey>& keys) {
   std::vector<DataKeyRef> primaries;
@@ -68,14 +78,14 @@ Task<void> Directory::look_for_new_keys() {
 /// The store knows that this node may use the primary ones before it does; a key that was retired while it was being
 /// told is no longer among them.
 Task<Result<std::vector<WrappedDataKey>>> Directory::covered_data_keys() {
-  for (int round = 0; round < kCoverRounds; ++round) {
+  for (int round = 0; round < kRounds; ++round) {
     Result<std::vector<WrappedDataKey>> keys = co_await ports_.data_keys.data_keys();
     if (!keys || key_use_.covers(primaries_of(*keys))) co_return keys;
     std::vector<DataKeyRef> primaries = primaries_of(*keys);
     const Result<void> covered = co_await key_use_.cover(std::move(primaries));
     if (!covered) co_return fail(covered.error());
   }
-  co_return fail(ErrorCode::conflict, "the data keys keep changing", "try again");
+  co_return keys_keep_changing();
 }
 
 KeyProvider* Directory::master_named(const std::string& fingerprint) const {
@@ -195,6 +205,18 @@ Task<Result<std::vector<DataKeyInfo>>> Directory::data_keys() {
 
 Task<Result<DataKeyId>> Directory::rotate_data_key(AppId app) {
   if (auto able = can_rotate(); !able) co_return fail(able.error());
+  Result<DataKeyId> made = keys_keep_changing();
+  for (int round = 0; round < kRounds && keys_changed(made); ++round) {
+    AppId of = app;
+    made = co_await make_primary(std::move(of));
+  }
+  if (!made) co_return made;
+  const Result<void> loaded = co_await load();
+  if (!loaded) co_return fail(loaded.error());
+  co_return made;
+}
+
+Task<Result<DataKeyId>> Directory::make_primary(AppId app) {
   Result<std::vector<WrappedDataKey>> all = co_await ports_.data_keys.data_keys();
   if (!all) co_return fail(all.error());
   std::vector<WrappedDataKey> before;
@@ -213,13 +235,19 @@ Task<Result<DataKeyId>> Directory::rotate_data_key(AppId app) {
   const Result<void> changed =
       co_await ports_.rotation.change->change_data_keys(std::move(app), std::move(before), std::move(after));
   if (!changed) co_return fail(changed.error());
-  const Result<void> loaded = co_await load();
-  if (!loaded) co_return fail(loaded.error());
   co_return newest.next();
 }
 
 Task<Result<std::size_t>> Directory::rewrap(KeyProvider& next) {
   if (auto able = can_rotate(); !able) co_return fail(able.error());
+  Result<std::size_t> count = keys_keep_changing();
+  for (int round = 0; round < kRounds && keys_changed(count); ++round) count = co_await wrap_all_with(next);
+  if (!count) co_return count;
+  if (master_named(next.fingerprint()) == nullptr) ports_.rotation.other_masters.push_back(&next);
+  co_return count;
+}
+
+Task<Result<std::size_t>> Directory::wrap_all_with(KeyProvider& next) {
   Result<std::vector<WrappedDataKey>> before = co_await ports_.data_keys.data_keys();
   if (!before) co_return fail(before.error());
   std::vector<WrappedDataKey> after = *before;
@@ -241,7 +269,6 @@ Task<Result<std::size_t>> Directory::rewrap(KeyProvider& next) {
   const Result<void> changed =
       co_await ports_.rotation.change->change_data_keys({}, std::move(*before), std::move(after));
   if (!changed) co_return fail(changed.error());
-  if (master_named(next.fingerprint()) == nullptr) ports_.rotation.other_masters.push_back(&next);
   co_return count;
 }
 

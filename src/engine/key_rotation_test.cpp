@@ -40,6 +40,18 @@ class KeyRotationTest : public ::testing::Test {
   }
   std::vector<DataKeyId> keys_of(const Grant& grant) { return vault::data_keys_of(world.stored(grant)); }
 
+  /// Once.
+  std::function<Task<void>()> retiring_the_first_key() {
+    return [this, done = false]() mutable -> Task<void> {
+      if (std::exchange(done, true)) co_return;
+      const DataKeyRef first{world.app, DataKeyId(1)};
+      const auto before = (co_await world.store.data_keys()).value();
+      auto after = before;
+      std::erase_if(after, [&](const auto& key) { return key.app == first.app && key.id == first.id; });
+      EXPECT_TRUE(co_await world.store.change_data_keys({}, before, after));
+    };
+  }
+
   World world;
 };
 
@@ -199,6 +211,26 @@ TEST_F(KeyRotationTest, ARecordUnderAKeyThatAnotherNodeMadeAMomentAgoOpens) {
   EXPECT_EQ(token_of(world.get("v1")), "access-1");
 }
 
+/// An old key is retired while the new one is made: the background does that whenever it has moved the last record.
+TEST_F(KeyRotationTest, AKeyThatIsRetiredMeanwhileIsNoReasonToRefuse) {
+  rotate();
+  world.master.while_wrapping = retiring_the_first_key();
+  EXPECT_EQ(rotate(), DataKeyId(3));
+  EXPECT_EQ(keys(), (std::vector<std::uint64_t>{2, 3}));
+}
+
+TEST_F(KeyRotationTest, KeysThatChangeEachTimeAreSaidToDoSo) {
+  world.master.while_wrapping = [this]() -> Task<void> {
+    const auto before = (co_await world.store.data_keys()).value();
+    auto after = before;
+    for (auto& key : after) key.wrapped.push_back(0);
+    EXPECT_TRUE(co_await world.store.change_data_keys({}, before, after));
+  };
+  const auto rotated = world.run(world.engine->directory().rotate_data_key(world.app));
+  ASSERT_FALSE(rotated);
+  EXPECT_EQ(rotated.error().code, ErrorCode::conflict);
+}
+
 // --- the master key
 
 TEST_F(KeyRotationTest, RewrappingChangesTheMasterKeyOfEveryDataKeyAndOpensEverything) {
@@ -216,6 +248,16 @@ TEST_F(KeyRotationTest, RewrappingChangesTheMasterKeyOfEveryDataKeyAndOpensEvery
   world.other_masters = {&next};
   world.restart();
   EXPECT_TRUE(opens(grant)) << "both are accepted while nodes roll";
+}
+
+TEST_F(KeyRotationTest, RewrappingGoesOnOverAKeyThatIsRetiredMeanwhile) {
+  rotate();
+  const std::size_t before = world.run(world.store.data_keys())->size();
+  testing::FakeMasterKey next("master-2");
+  next.while_wrapping = retiring_the_first_key();
+  EXPECT_EQ(world.run(world.engine->directory().rewrap(next)).value(), before - 1);
+  const auto keys = world.run(world.store.data_keys());
+  for (const auto& key : keys.value()) EXPECT_EQ(key.master, "master-2");
 }
 
 /// Gives up after so many calls, as an HSM does whose cable is pulled.
