@@ -43,7 +43,7 @@ SELECT '{APP}', 'g_' || lpad(n::text, 20, '0'), 'user-' || substr(md5('u' || n),
   1704579200000 - CASE WHEN n % 50 = 0 AND n < 100000 THEN 5000000000 ELSE 0 END + n * 37 % 4000000, 1704600000000 + n * 7919 % 500000000,
   0, false, false, sha256(('a' || n)::bytea) || sha256(('b' || n)::bytea) || substr(sha256(('c' || n)::bytea), 1, 20),
   sha256(('d' || n)::bytea) || sha256(('e' || n)::bytea) || substr(sha256(('f' || n)::bytea), 1, 20),
-  sha256(('m' || n)::bytea), n / 20, 1 FROM generate_series({{0}}, {{1}} - 1) AS n;
+  sha256(('m' || n)::bytea), n / 20, 1 FROM generate_series(CAST({{0}} AS bigint), {{1}} - 1) AS n;
 INSERT INTO grant_vehicles SELECT app_id, vehicles[1], grant_id FROM grants
   WHERE app_id = '{APP}' AND grant_id >= 'g_' || lpad({{0}}::text, 20, '0');
 """

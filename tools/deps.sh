@@ -12,7 +12,7 @@ rest=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev postgresql pgbou
       gdb chromium fonts-dejavu-core
       man-db python3-yaml systemd prometheus)  # pages, manifests, units, rules
 # Commands that may well come from elsewhere than Debian (NodeSource, nginx.org): wanted only when the command is missing.
-commands=(node:nodejs npm:npm nginx:nginx-light)
+commands=(node:nodejs npm:npm nginx:nginx-light kubectl:kubernetes-client)
 
 PATH=$PATH:/usr/sbin:/sbin
 

@@ -1,9 +1,11 @@
 """keyfob backup: one verified file out of a store in use, nothing half-written, and what a restored one means."""
 
+import contextlib
 import os
 import resource
 import shutil
 import signal
+import sqlite3
 import stat
 import subprocess
 import threading
@@ -212,6 +214,33 @@ class RestoreDrill(harness.Case):
         self.restore(state_survived=True)
         code, found = self.finding()
         self.assertEqual((code, found["status"]), (1, "problem"), found)
+
+    def test_a_log_that_was_shipped_brings_back_the_last_refresh(self):
+        """As Litestream does it: a reader keeps the log from starting anew, the file goes once, then what the log grows by."""
+        pair = self.world.import_grant("ann")
+        log = self.world.home / "keyfob.db-wal"
+        with contextlib.closing(sqlite3.connect(self.world.database, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM grants").fetchone()
+            subprocess.run(["cp", self.world.database, self.world.root / "shipped.db"], check=True)  # closing it here would end our locks
+            shipped = bytearray()
+            for _ in range(3):
+                self.assert_answer(self.world.api("POST", f"/v1/grants/{pair['grant']}/refresh"), 200)
+                grown = log.read_bytes()[len(shipped):]
+                self.assertGreater(len(grown), 0)
+                shipped += grown
+                self.world.restart()
+            token = self.token_of("user=ann")
+        self.world.daemon.kill()
+        for tail in ("", "-wal", "-shm"):
+            (self.world.home / f"keyfob.db{tail}").unlink(missing_ok=True)
+        shutil.copyfile(self.world.root / "shipped.db", self.world.database)
+        log.write_bytes(shipped)
+        for file in (self.world.database, log):
+            file.chmod(0o600)
+        self.world.serve()
+        self.assertEqual(self.token_of("user=ann"), token)
+        self.assertNotEqual(token, pair["access_token"])
 
     def test_a_store_that_was_never_restored_is_not_suspected(self):
         self.world.import_grant("ann")

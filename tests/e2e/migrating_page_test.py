@@ -1,25 +1,15 @@
 """docs/migrating.md: its commands, run as they stand and in their order, against a real Keyfob and the simulator."""
 
 import json
-import os
-import pathlib
-import re
-import subprocess
 
 import harness
+import pages
 from harness import APP, CLIENT_ID
-
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "migrating.md"
 
 
 class Page(harness.Case):
     def run_page(self, commands):
-        environment = os.environ | {"PATH": f"{harness.BIN}:{os.environ['PATH']}",
-                                    "KEYFOB_CONFIG": str(self.world.config_file)}
-        done = subprocess.run(["bash", "-euc", "\n".join(commands)], cwd=self.world.root, capture_output=True, text=True,
-                              timeout=120, check=False, env=environment)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        return done.stdout
+        return pages.run(commands, self.world.root, KEYFOB_CONFIG=str(self.world.config_file))
 
     def test_in_to_v3_and_out_again_with_no_grant_lost(self):
         pairs = self.sim.issue(client_id=CLIENT_ID, count=8)["pairs"]
@@ -29,7 +19,7 @@ class Page(harness.Case):
         (self.world.root / "v3-secret").write_text("planted-v3-secret")
         (self.world.root / "v3-secret").chmod(0o600)
         self.sim.post("clients", client_id=CLIENT_ID, v3_client_id="client_v3", v3_client_secret="planted-v3-secret")
-        commands = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        commands = pages.blocks("docs/migrating.md")
         self.assertEqual(len(commands), 5)
         out = self.run_page(commands[:-1])
         self.assertIn("8 access tokens tried at the provider, 0 of them are not what the file says", out)
