@@ -361,9 +361,11 @@ TEST(AuditTally, counts_from_many_threads_add_up) {
   for (int i = 0; i < 4; ++i) threads.emplace_back(count);
   threads.clear();
   std::uint64_t sum = 0;
-  for (const TallyCount& taken : tally.take(true)) sum += taken.count;
+  Tally::Sweep sweep;
+  for (const TallyCount& taken : tally.take(true, sweep, 100'000)) sum += taken.count;
   EXPECT_EQ(sum, 80'000U);
-  EXPECT_THAT(tally.take(true), IsEmpty());
+  Tally::Sweep again;
+  EXPECT_THAT(tally.take(true, again, 100'000), IsEmpty());
 }
 
 TEST(AuditChain, the_worked_example_of_the_specification) {

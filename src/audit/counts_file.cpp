@@ -19,7 +19,9 @@ namespace {
 
 constexpr std::array<char, 8> kMagic = {'K', 'F', 'c', 'o', 'u', 'n', 't', '1'};
 constexpr std::size_t kHeaderSize = 4096;
-constexpr std::size_t kJournal = kHeaderSize + CountsFile::kSlots * sizeof(TallySlot);
+constexpr std::size_t kMostSlots = 1UL << 24U;
+constexpr std::size_t journal_after(std::size_t slots) { return kHeaderSize + slots * sizeof(TallySlot); }
+constexpr std::size_t kJournal = journal_after(CountsFile::kSlots);
 constexpr std::size_t kLongestJournal = (64UL << 20U) / sizeof(TallySlot);
 
 struct Header {
@@ -72,21 +74,41 @@ bool write_all(int fd, ByteView bytes, std::uint64_t at) {
   return true;
 }
 
-Result<Bytes> read_all(int fd, const std::filesystem::path& path) {
-  struct stat about{};
-  if (::fstat(fd, &about) != 0) return refused(path, "cannot read");
-  Bytes bytes(static_cast<std::size_t>(about.st_size));
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::pread(fd, bytes.data() + done, bytes.size() - done, static_cast<off_t>(done));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return refused(path, "cannot read");
-    if (n == 0) break;
-    done += static_cast<std::size_t>(n);
+/// A file as it stands, mapped: of one that is mostly holes, the holes are never read.
+class MappedFile {
+ public:
+  explicit MappedFile(int fd) {
+    struct stat about{};
+    if (::fstat(fd, &about) != 0 || about.st_size == 0) return;
+    size_ = static_cast<std::size_t>(about.st_size);
+    memory_ = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory_ == MAP_FAILED) return;
+    for (off_t at = 0;;) {
+      const off_t begin = ::lseek(fd, at, SEEK_DATA);
+      if (begin < 0) break;
+      at = ::lseek(fd, begin, SEEK_HOLE);
+      data_.push_back({static_cast<std::size_t>(begin), at < 0 ? size_ : static_cast<std::size_t>(at)});
+      if (at < 0) break;
+    }
   }
-  bytes.resize(done);
-  return bytes;
-}
+  ~MappedFile() {
+    if (memory_ != MAP_FAILED) ::munmap(memory_, size_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  [[nodiscard]] bool good() const { return size_ == 0 || memory_ != MAP_FAILED; }
+  [[nodiscard]] ByteView bytes() const {
+    if (size_ == 0) return {};
+    return {static_cast<const std::uint8_t*>(memory_), size_};
+  }
+  [[nodiscard]] std::span<const Extent> data() const { return data_; }
+
+ private:
+  void* memory_ = MAP_FAILED;
+  std::size_t size_ = 0;
+  std::vector<Extent> data_;
+};
 
 ByteView bytes_of(std::span<const TallySlot> slots) {
   return {reinterpret_cast<const std::uint8_t*>(slots.data()), slots.size_bytes()};
@@ -151,13 +173,20 @@ bool TallySlot::is_sound() const {
 }
 
 Result<LeftOver> read_counts(ByteView file) {
+  const Extent all{0, file.size()};
+  return read_counts(file, {&all, 1});
+}
+
+Result<LeftOver> read_counts(ByteView file, std::span<const Extent> data) {
   Header found;
-  if (file.size() < kJournal) return fail(ErrorCode::damaged, "it is cut short");
+  if (file.size() < kHeaderSize) return fail(ErrorCode::damaged, "it is cut short");
   std::memcpy(&found, file.data(), sizeof found);
   const Header expected;
-  if (found.magic != expected.magic || found.slots != expected.slots || found.slot_size != expected.slot_size) {
+  if (found.magic != expected.magic || found.slots > kMostSlots || found.slot_size != expected.slot_size) {
     return fail(ErrorCode::damaged, "it is of another kind or version");
   }
+  const std::size_t journal = journal_after(found.slots);
+  if (file.size() < journal) return fail(ErrorCode::damaged, "it is cut short");
   LeftOver left;
   left.durable = found.durable;
   std::set<std::uint64_t> serials;
@@ -165,15 +194,19 @@ Result<LeftOver> read_counts(ByteView file) {
     if (slot.hash == 0 || slot.count == 0) return;
     slot.is_sound() ? left.counts.push_back(slot) : static_cast<void>(++left.unreadable);
   };
-  const std::uint64_t journalled = (file.size() - kJournal) / sizeof(TallySlot);
+  const std::uint64_t journalled = (file.size() - journal) / sizeof(TallySlot);
   for (std::uint64_t i = std::min(found.released, journalled); i < journalled; ++i) {
-    const TallySlot slot = slot_at(file, kJournal + i * sizeof(TallySlot));
+    const TallySlot slot = slot_at(file, journal + i * sizeof(TallySlot));
     if (slot.serial != 0) serials.insert(slot.serial);
     keep(slot);
   }
-  for (std::size_t i = 0; i < CountsFile::kSlots; ++i) {
-    const TallySlot slot = slot_at(file, kHeaderSize + i * sizeof(TallySlot));
-    if (!serials.contains(slot.serial)) keep(slot);
+  std::size_t next = 0;
+  for (const auto& [begin, end] : data) {
+    next = std::max(next, (std::max(begin, kHeaderSize) - kHeaderSize) / sizeof(TallySlot));
+    for (; next < found.slots && kHeaderSize + next * sizeof(TallySlot) < end; ++next) {
+      const TallySlot slot = slot_at(file, kHeaderSize + next * sizeof(TallySlot));
+      if (!serials.contains(slot.serial)) keep(slot);
+    }
   }
   return left;
 }
@@ -198,9 +231,9 @@ Result<int> make_file(const std::filesystem::path& path, ByteView header, std::s
 Result<LeftOver> take_over(const std::filesystem::path& path) {
   const OpenFile file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (file.get() < 0) return errno == ENOENT ? Result<LeftOver>() : refused(path, "cannot open");
-  auto bytes = read_all(file.get(), path);
-  if (!bytes) return fail(bytes.error());
-  auto left = read_counts(*bytes);
+  const MappedFile mapped(file.get());
+  if (!mapped.good()) return refused(path, "cannot read");
+  auto left = read_counts(mapped.bytes(), mapped.data());
   if (left) return left;
   (void)::rename(path.c_str(), (path.string() + ".damaged").c_str());
   return fail(left.error().code, path.string() + ": " + left.error().what);

@@ -58,14 +58,23 @@ struct LeftOver {
   std::uint64_t unreadable = 0;  ///< slots that make no sense
   std::uint64_t durable = 0;     ///< see set_durable()
 };
-/// Pure. damaged: not such a file, or one of another layout.
+/// A part of a file that may be something else than zeros.
+struct Extent {
+  std::size_t begin = 0;
+  std::size_t end = 0;
+};
+/// Pure; of a file with any number of slots. Slots outside of `data`, which is in order, are taken to be zeros.
+/// damaged: not such a file, or one of another layout.
+[[nodiscard]] Result<LeftOver> read_counts(ByteView file, std::span<const Extent> data);
 [[nodiscard]] Result<LeftOver> read_counts(ByteView file);
 
 /// Open in one process (the state directory's lock sees to that). slots(): any thread, by the tally's own rules.
 /// Everything else: one thread at a time.
 class CountsFile {
  public:
-  static constexpr std::size_t kSlots = 64UL * 2 * 128;
+  /// Of a new file: 88 MB of disk, of which memory is what is used. So many grants, by half, have a place each in a
+  /// minute; of those beyond, each call may become a record of its own.
+  static constexpr std::size_t kSlots = 1UL << 19U;
 
   /// Makes the file, mode 0600, or takes over what is there: left_over() has it, and it stays in the journal until it
   /// is released. All its space is there from now on, so that counting never meets a full disk. damaged: what is there

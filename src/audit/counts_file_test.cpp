@@ -60,7 +60,7 @@ class CountsFileTest : public ::testing::Test {
     io.restart();
     io.poll();
   }
-  std::vector<AuditRecord> records() { return await(store.chain(NodeId("node-a"), 0, 100'000)).value(); }
+  std::vector<AuditRecord> records() { return await(store.chain(NodeId("node-a"), 0, 1'000'000)).value(); }
   std::uint64_t total(const char* action) {
     std::uint64_t sum = 0;
     for (const AuditRecord& record : records()) {
@@ -83,7 +83,7 @@ class CountsFileTest : public ::testing::Test {
   std::unique_ptr<Trail> trail;
 };
 
-TEST_F(CountsFileTest, what_a_killed_process_counted_is_the_first_that_the_next_one_writes) {
+TEST_F(CountsFileTest, what_a_killed_process_counted_is_written_by_the_next_one) {
   start();
   use(7);
   trail->count_refusal({"backend", "forbidden"});
@@ -93,10 +93,9 @@ TEST_F(CountsFileTest, what_a_killed_process_counted_is_the_first_that_the_next_
   AuditEntry next;
   next.action = "caller.added";
   trail->record(next);
-  ASSERT_TRUE(await(trail->settled()));
+  ASSERT_TRUE(await(trail->write_counts()));
   EXPECT_EQ(total("token.used"), 7U);
   EXPECT_EQ(total("request.refused"), 1U);
-  EXPECT_EQ(records().back().entry.action, "caller.added");
   ASSERT_TRUE(await(trail->stop(seconds(5))));
   start();
   ASSERT_TRUE(await(trail->stop(seconds(5))));
@@ -105,11 +104,52 @@ TEST_F(CountsFileTest, what_a_killed_process_counted_is_the_first_that_the_next_
 
 TEST_F(CountsFileTest, more_than_fits_is_not_lost_either) {
   start();
-  use(100'000, 50'000);
+  use(200'000, 100'000);
   kill();
   start();
   ASSERT_TRUE(await(trail->stop(seconds(5))));
-  EXPECT_EQ(total("token.used"), 100'000U);
+  EXPECT_EQ(total("token.used"), 200'000U);
+}
+
+TEST_F(CountsFileTest, as_many_grants_as_are_used_in_a_minute_are_a_record_each) {
+  start();
+  use(120'000, 40'000);
+  pass(seconds(61));
+  ASSERT_TRUE(await(trail->stop(seconds(5))));
+  EXPECT_EQ(total("token.used"), 120'000U);
+  EXPECT_THAT(records(), SizeIs(40'000));
+}
+
+TEST_F(CountsFileTest, who_is_given_a_token_does_not_wait_for_the_counts_of_a_busy_minute) {
+  start();
+  use(60'000, 60'000);
+  clock.advance(seconds(61));
+  AuditEntry entry;
+  entry.actor = "backend";
+  entry.action = "token.disclosed";
+  bool durable = false;
+  asio::co_spawn(io, trail->record_disclosure(std::move(entry)),
+                 [&](const std::exception_ptr&, const Result<void>& written) { durable = written.has_value(); });
+  io.restart();
+  while (!durable) io.run_one();
+  EXPECT_LT(records().size(), 10'000U);
+  ASSERT_TRUE(await(trail->stop(seconds(5))));
+  EXPECT_EQ(total("token.used"), 60'000U);
+}
+
+TEST_F(CountsFileTest, a_file_with_fewer_slots_is_taken_over) {
+  std::array<TallySlot, 3> slots{};
+  slots[1].take({TallyKind::used, "backend", "app-1", "g1"}, 60'000);
+  slots[1].count = 3;
+  slots[1].hash = TallySlot::hash_of(slots[1].key(), slots[1].minute);
+  std::string text(4096, '\0');
+  text.replace(0, 9, std::string("KFcount1") + '\2');
+  text[12] = static_cast<char>(sizeof(TallySlot));
+  text.append(reinterpret_cast<const char*>(slots.data()), sizeof slots);  // two slots, and a journal of one
+  std::ofstream(path, std::ios::binary) << text;
+  start();
+  ASSERT_TRUE(await(trail->stop(seconds(5))));
+  EXPECT_EQ(total("token.used"), 3U);
 }
 
 TEST_F(CountsFileTest, counts_of_a_minute_that_was_over_but_not_written_are_there) {
@@ -121,7 +161,8 @@ TEST_F(CountsFileTest, counts_of_a_minute_that_was_over_but_not_written_are_ther
     Tally tally(open());
     tally.set_minute(clock.wall() + minutes(2));
     tally.count({TallyKind::used, "backend", "app-1", "g9"});
-    EXPECT_THAT(tally.take(true), SizeIs(1));
+    Tally::Sweep sweep;
+    EXPECT_THAT(tally.take(true, sweep, 100), SizeIs(1));
   }
   start();
   ASSERT_TRUE(await(trail->stop(seconds(5))));
@@ -135,7 +176,7 @@ TEST_F(CountsFileTest, killed_between_the_store_s_answer_and_its_note_nothing_is
   const std::filesystem::path before = dir / "before";
   std::filesystem::copy_file(path, before);
   start();
-  ASSERT_TRUE(await(trail->settled()));
+  ASSERT_TRUE(await(trail->write_counts()));
   trail.reset();
   ASSERT_EQ(total("token.used"), 6U);
   std::filesystem::rename(before, path);  // the note that they are written never got there
@@ -194,7 +235,6 @@ TEST_F(CountsFileTest, slots_that_make_no_sense_are_left_out_and_counted) {
   ASSERT_TRUE(await(trail->stop(seconds(5))));
   EXPECT_EQ(total("token.used"), 4U);
   EXPECT_EQ(total("audit.lost"), 1U);
-  EXPECT_EQ(records().front().entry.outcome, "ok");
 }
 
 TEST_F(CountsFileTest, a_count_in_a_slot_and_in_the_journal_is_one_count) {

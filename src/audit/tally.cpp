@@ -29,16 +29,21 @@ void clear(TallySlot& slot) {
 
 Tally::Tally(std::unique_ptr<CountsFile> file)
     : file_(std::move(file)),
-      memory_(file_ == nullptr ? CountsFile::kSlots : 0),
+      memory_(file_ == nullptr ? kSlotsInMemory : 0),
       shards_(std::make_unique<std::array<Shard, kShards>>()) {
-  std::span<TallySlot> slots = file_ == nullptr ? std::span(memory_) : file_->slots();
+  share_out(file_ == nullptr ? std::span(memory_) : file_->slots());
+}
+
+void Tally::share_out(std::span<TallySlot> slots) {
+  aside_.reserve(slots.size() / 2);
+  const std::size_t each = slots.size() / (kShards * 2);
   for (Shard& shard : *shards_) {
     for (Table& table : shard.tables) {
-      table.slots = slots.first(kSlots);
-      slots = slots.subspan(kSlots);
+      table.slots = slots.first(each);
+      table.index.resize(each * 2);
+      slots = slots.subspan(each);
     }
   }
-  aside_.reserve(kShards * kSlots);
 }
 
 void Tally::set_minute(WallTime now) {
@@ -50,40 +55,40 @@ void Tally::set_minute(WallTime now) {
 
 /// Journal first, then clear: whoever reads both tells a count that is in both by its serial.
 void Tally::move_aside(Table& table) {
-  std::array<TallySlot, kSlots> counted;
-  std::size_t size = 0;
-  for (const TallySlot& slot : table.slots) {
-    if (slot.hash != 0 && slot.count != 0) counted[size++] = slot;
-  }
-  const auto moved = std::span(counted).first(size);
-  if (size != 0) {
-    const std::scoped_lock lock(aside_mutex_);
-    const bool journalled = file_ != nullptr && file_->append(moved);
-    for (const TallySlot& slot : moved) aside_.push_back({slot, journalled});
-  }
-  std::ranges::for_each(table.slots, clear);
+  const auto counted = table.slots.first(table.used);
+  move_aside(counted);
+  std::ranges::for_each(counted, clear);
+  std::ranges::fill(table.index, std::uint16_t{0});
   table.used = 0;
+}
+
+void Tally::move_aside(std::span<const TallySlot> counted) {
+  if (counted.empty()) return;
+  const std::scoped_lock lock(aside_mutex_);
+  const bool journalled = file_ != nullptr && file_->append(counted);
+  for (const TallySlot& slot : counted) aside_.push_back({slot, journalled});
 }
 
 TallySlot& Tally::slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key, std::int64_t minute) {
   Table& table = shard.tables[static_cast<std::size_t>(minute / kMinute) % 2];
-  const auto look = [&]() -> TallySlot& {
-    std::size_t at = (hash >> 8U) % kSlots;
-    while (table.slots[at].hash != 0 && !table.slots[at].is_for(hash, key, minute)) at = (at + 1) % kSlots;
-    return table.slots[at];
-  };
-  TallySlot* slot = &look();
-  if (slot->hash != 0) return *slot;
-  if (table.used >= kSlots * 3 / 4) {
-    move_aside(table);
-    slot = &look();
+  const std::size_t first = (hash >> 8U) % table.index.size();
+  std::size_t at = first;
+  for (; table.index[at] != 0; at = (at + 1) % table.index.size()) {
+    TallySlot& present = table.slots[table.index[at] - 1U];
+    if (present.is_for(hash, key, minute)) return present;
   }
-  slot->count = 0;
-  slot->serial = serial_.fetch_add(1, std::memory_order_relaxed);
-  slot->take(key, minute);
-  publish(*slot, hash);
-  ++table.used;
-  return *slot;
+  if (table.used == table.slots.size()) {
+    move_aside(table);
+    at = first;
+  }
+  table.oldest = table.used == 0 ? minute : std::min(table.oldest, minute);
+  TallySlot& slot = table.slots[table.used];
+  table.index[at] = static_cast<std::uint16_t>(++table.used);
+  slot.count = 0;
+  slot.serial = serial_.fetch_add(1, std::memory_order_relaxed);
+  slot.take(key, minute);
+  publish(slot, hash);
+  return slot;
 }
 
 void Tally::count(const TallyKey& key) noexcept {
@@ -112,21 +117,32 @@ void Tally::mark(const TallyKey& key) noexcept {
   marks_[hash % kMarks].store(hash, std::memory_order_release);
 }
 
-std::vector<TallyCount> Tally::take(bool all) {
+std::size_t Tally::waiting() {
+  const std::scoped_lock lock(aside_mutex_);
+  return aside_.size() - taken_;
+}
+
+std::vector<TallyCount> Tally::take(bool all, Sweep& sweep, std::size_t most) {
   const std::int64_t minute = minute_.load(std::memory_order_relaxed);
-  for (Shard& shard : *shards_) {
+  for (; sweep.shard < kShards && waiting() < most; ++sweep.shard) {
+    Shard& shard = (*shards_)[sweep.shard];
     const std::scoped_lock lock(shard.mutex);
     for (Table& table : shard.tables) {
-      const auto past = [minute](const TallySlot& slot) { return slot.hash != 0 && slot.minute < minute; };
-      if (table.used != 0 && (all || std::ranges::any_of(table.slots, past))) move_aside(table);
+      if (table.used != 0 && (all || table.oldest < minute)) move_aside(table);
     }
   }
   const std::scoped_lock lock(aside_mutex_);
-  std::vector<TallyCount> taken;
-  taken.reserve(aside_.size());
-  for (const Aside& aside : aside_) taken.push_back(count_of(aside.slot, aside.journalled));
-  aside_.clear();
-  return taken;
+  const std::size_t size = std::min(most, aside_.size() - taken_);
+  std::vector<TallyCount> counts;
+  counts.reserve(size);
+  for (const auto& [slot, journalled] : std::span(aside_).subspan(taken_, size))
+    counts.push_back(count_of(slot, journalled));
+  taken_ += counts.size();
+  if (taken_ == aside_.size()) {
+    aside_.clear();
+    taken_ = 0;
+  }
+  return counts;
 }
 
 std::vector<TallyCount> Tally::left_over() const {

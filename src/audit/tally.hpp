@@ -40,11 +40,15 @@ class Tally {
   /// Whether mark() was called for this key in this minute. A mark may get lost, of which there are at most kMarks.
   [[nodiscard]] bool is_marked(const TallyKey& key) const noexcept;
   void mark(const TallyKey& key) noexcept;
-  /// Takes out the counts of minutes that are over, or all.
-  [[nodiscard]] std::vector<TallyCount> take(bool all);
+  /// How far a look through all counts has come.
+  struct Sweep {
+    std::size_t shard = 0;
+  };
+  /// Takes out counts of minutes that are over, or of any. Fewer than `most`: there are no more.
+  [[nodiscard]] std::vector<TallyCount> take(bool all, Sweep& sweep, std::size_t most);
 
-  /// What the process before this one left: to be written before anything else, except what is in the chain already,
-  /// in records after `durable`. All of it is journalled.
+  /// What the process before this one left: to be written, except what is in the chain already, in records after
+  /// `durable`. All of it is journalled.
   [[nodiscard]] std::vector<TallyCount> left_over() const;
   [[nodiscard]] std::uint64_t left_over_durable() const { return file_ == nullptr ? 0 : file_->left_over().durable; }
   [[nodiscard]] std::uint64_t left_over_unreadable() const {
@@ -55,22 +59,26 @@ class Tally {
 
  private:
   static constexpr std::size_t kShards = 64;
-  static constexpr std::size_t kSlots = 128;
-  static_assert(kShards * 2 * kSlots == CountsFile::kSlots);
+  static constexpr std::size_t kSlotsInMemory = kShards * 2 * 128;
   static constexpr std::size_t kMarks = 4096;
   /// The counts of one minute; the next one has the other table, so that a table is only ever cleared as a whole.
   struct Table {
-    std::span<TallySlot> slots{};
-    std::size_t used = 0;
+    std::span<TallySlot> slots{};        ///< taken one after the other, so that memory is touched as it is needed
+    std::vector<std::uint16_t> index{};  ///< by hash: 1 + which slot, 0: none
+    std::size_t used = 0;                ///< slots
+    std::int64_t oldest = 0;             ///< minute of those
   };
   struct alignas(64) Shard {
     std::mutex mutex;
     std::array<Table, 2> tables{};
   };
 
+  void share_out(std::span<TallySlot> slots);
   [[nodiscard]] Shard& shard_of(std::uint64_t hash) { return (*shards_)[(hash >> 48U) % kShards]; }
   [[nodiscard]] TallySlot& slot_of(Shard& shard, std::uint64_t hash, const TallyKey& key, std::int64_t minute);
   void move_aside(Table& table);
+  void move_aside(std::span<const TallySlot> counted);
+  [[nodiscard]] std::size_t waiting();
 
   std::atomic<std::int64_t> minute_ = 0;
   std::atomic<std::uint64_t> serial_ = 1;
@@ -86,6 +94,7 @@ class Tally {
   };
   std::mutex aside_mutex_;    // after a shard's; guards the journal, too
   std::vector<Aside> aside_;  // in the order of the journal
+  std::size_t taken_ = 0;     // of aside_, from its beginning
 };
 
 }  // namespace keyfob::audit

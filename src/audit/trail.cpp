@@ -18,6 +18,7 @@ namespace keyfob::audit {
 namespace {
 
 constexpr std::size_t kBatch = 512;
+constexpr std::size_t kSweep = 2048;  ///< counts that are taken out at once
 constexpr Milliseconds kTick = seconds(1);
 constexpr Milliseconds kRetry = Milliseconds(500);
 
@@ -79,13 +80,28 @@ TallyKey disclosed_to(std::string_view actor) { return {TallyKind::disclosed, ac
 
 /// Shared with the coroutines under way, so that the Trail may go while the last append is still out.
 struct Trail::State {
-  struct Waiter {
-    std::uint64_t ticket = 0;
-    std::function<void(Result<void>)> finish;
-  };
   struct Queued {
     AuditEntry entry;
     std::size_t journalled = 0;  ///< counts of the tally's journal that are done with it
+  };
+  /// Entries, or counts. Counts come by the hundred thousand at the end of a minute, and nobody who was just given a
+  /// token waits for them: they fill what entries leave of a batch.
+  struct Line {
+    std::deque<Queued> queue{};
+    std::uint64_t recorded = 0;  // tickets given out
+    std::uint64_t durable = 0;   // tickets written
+    std::size_t take(std::size_t most, std::vector<Queued>& batch);
+    [[nodiscard]] bool written() const { return durable >= recorded; }
+  };
+  struct Batch {
+    std::vector<Queued> lines{};
+    std::size_t entries = 0;
+    std::size_t counts = 0;
+  };
+  struct Waiter {
+    std::uint64_t entry = 0;
+    std::uint64_t count = 0;
+    std::function<void(Result<void>)> finish;
   };
 
   State(asio::any_io_executor the_executor, AuditStore& the_store, Clock& the_clock, ChainKey key, NodeId node,
@@ -110,77 +126,89 @@ struct Trail::State {
   std::size_t left_over = 0;  // counts of the process before this one that are not in the store yet
 
   std::mutex mutex{};  // guards what is below
-  std::deque<Queued> queue{};
-  std::uint64_t recorded = 0;  // tickets given out
-  std::uint64_t durable = 0;   // tickets written
+  Line entries{};
+  Line counts{};
   std::uint64_t lost = 0;
   bool started = false;
   bool pumping = false;
   bool failing = false;
   std::vector<Waiter> waiters{};
 
-  void push(AuditEntry entry, std::size_t journalled = 0);
-  [[nodiscard]] std::vector<Queued> take_batch();
+  void push(AuditEntry entry) { push(entries, {std::move(entry)}); }
+  void push(Line& line, Queued queued);
+  [[nodiscard]] Batch take_batch();
   [[nodiscard]] bool idle();
   [[nodiscard]] bool all_written();
-  void written(std::size_t entries);
+  void written(const Batch& batch);
   void release(std::size_t journalled);
   void failed(const Error& error);
-  void wait(Waiter waiter);
-  void tell(std::size_t entries);
-  void count_into_queue(bool all);
+  /// For the entries so far, or the counts, too.
+  void wait(bool for_counts, std::function<void(Result<void>)> finish);
+  void tell(std::size_t written);
+  [[nodiscard]] bool queue_counts(bool all, Tally::Sweep& sweep);
+  void queue_all_counts();
   Task<Result<void>> append(std::vector<AuditRecord> records);
   Task<Result<void>> recover();
   Task<Result<std::multiset<Bytes>>> written_after(std::uint64_t sequence);
 };
 
-void Trail::State::push(AuditEntry entry, std::size_t journalled) {
+void Trail::State::push(Line& line, Queued queued) {
   const std::scoped_lock lock(mutex);
-  if (queue.size() >= options.most_queued) {
-    lost += entry.count;
-    if (!queue.empty()) queue.back().journalled += journalled;
+  if (entries.queue.size() + counts.queue.size() >= options.most_queued) {
+    lost += queued.entry.count;
+    if (!line.queue.empty()) line.queue.back().journalled += queued.journalled;
     return;
   }
-  queue.push_back({std::move(entry), journalled});
-  ++recorded;
+  line.queue.push_back(std::move(queued));
+  ++line.recorded;
 }
 
-std::vector<Trail::State::Queued> Trail::State::take_batch() {
+std::size_t Trail::State::Line::take(std::size_t most, std::vector<Queued>& batch) {
+  const std::size_t size = std::min(most, queue.size());
+  std::move(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(size), std::back_inserter(batch));
+  queue.erase(queue.begin(), queue.begin() + static_cast<std::ptrdiff_t>(size));
+  return size;
+}
+
+Trail::State::Batch Trail::State::take_batch() {
   const std::scoped_lock lock(mutex);
-  std::vector<Queued> batch;
-  while (!queue.empty() && batch.size() < kBatch) {
-    batch.push_back(std::move(queue.front()));
-    queue.pop_front();
-  }
-  if (lost != 0 && queue.empty()) {
+  Batch batch;
+  batch.entries = entries.take(kBatch, batch.lines);
+  batch.counts = counts.take(kBatch - batch.entries, batch.lines);
+  if (lost != 0 && entries.queue.empty() && counts.queue.empty()) {
     AuditEntry gap = entry_about_the_trail(clock.wall(), "audit.lost", "queue_full");
     gap.count = std::exchange(lost, 0);
     if (options.metrics != nullptr) options.metrics->count("audit_lost", {}, static_cast<double>(gap.count));
-    batch.push_back({std::move(gap)});
-    ++recorded;
+    batch.lines.push_back({std::move(gap)});
+    ++batch.entries;
+    ++entries.recorded;
   }
-  if (batch.empty()) pumping = false;
+  if (batch.lines.empty()) pumping = false;
   return batch;
 }
 
 /// True: nobody pumps and there is something to do; from now on the caller pumps.
 bool Trail::State::idle() {
   const std::scoped_lock lock(mutex);
-  return started && !queue.empty() && !std::exchange(pumping, true);
+  const bool something = !entries.queue.empty() || !counts.queue.empty();
+  return started && something && !std::exchange(pumping, true);
 }
 
 bool Trail::State::all_written() {
   const std::scoped_lock lock(mutex);
-  return durable >= recorded;
+  return entries.written() && counts.written();
 }
 
-void Trail::State::written(std::size_t entries) {
+void Trail::State::written(const Batch& batch) {
   std::vector<Waiter> done;
   {
     const std::scoped_lock lock(mutex);
-    durable += entries;
+    entries.durable += batch.entries;
+    counts.durable += batch.counts;
     failing = false;
-    const auto waits = [this](const Waiter& waiter) { return waiter.ticket > durable; };
+    const auto waits = [this](const Waiter& waiter) {
+      return waiter.entry > entries.durable || waiter.count > counts.durable;
+    };
     const auto first_done = std::partition(waiters.begin(), waiters.end(), waits);
     std::move(first_done, waiters.end(), std::back_inserter(done));
     waiters.erase(first_done, waiters.end());
@@ -188,11 +216,12 @@ void Trail::State::written(std::size_t entries) {
   for (Waiter& waiter : done) waiter.finish({});
 }
 
-void Trail::State::tell(std::size_t entries) {
+void Trail::State::tell(std::size_t written) {
   if (options.metrics == nullptr) return;
-  options.metrics->count("audit_entries", {}, static_cast<double>(entries));
+  options.metrics->count("audit_entries", {}, static_cast<double>(written));
   const std::scoped_lock lock(mutex);
-  options.metrics->gauge("audit_waiting_entries", static_cast<double>(recorded - durable));
+  const std::uint64_t waiting = entries.recorded - entries.durable + counts.recorded - counts.durable;
+  options.metrics->gauge("audit_waiting_entries", static_cast<double>(waiting));
 }
 
 void Trail::State::failed(const Error& error) {
@@ -207,29 +236,35 @@ void Trail::State::failed(const Error& error) {
   }
 }
 
-void Trail::State::wait(Waiter waiter) {
+void Trail::State::wait(bool for_counts, std::function<void(Result<void>)> finish) {
   Result<void> answer;
   {
     const std::scoped_lock lock(mutex);
-    waiter.ticket = recorded;
+    const bool written = entries.written() && (!for_counts || counts.written());
     const bool proceed = failing && options.proceed_on_outage;
-    if (waiter.ticket > durable && !proceed) {
-      if (!failing) {
-        waiters.push_back(std::move(waiter));
-        return;
-      }
-      answer = fail(ErrorCode::unavailable, "the audit trail cannot be written");
+    if (!written && !failing) {
+      waiters.push_back({entries.recorded, for_counts ? counts.recorded : 0, std::move(finish)});
+      return;
     }
+    if (!written && !proceed) answer = fail(ErrorCode::unavailable, "the audit trail cannot be written");
   }
-  waiter.finish(std::move(answer));
+  finish(std::move(answer));
 }
 
-void Trail::State::count_into_queue(bool all) {
+/// Some of them. False: there are no more.
+bool Trail::State::queue_counts(bool all, Tally::Sweep& sweep) {
   tally.set_minute(clock.wall());
-  for (TallyCount& count : tally.take(all)) {
+  std::vector<TallyCount> taken = tally.take(all, sweep, kSweep);
+  for (TallyCount& count : taken) {
     const std::size_t journalled = count.journalled ? 1 : 0;
-    push(entry_of(std::move(count)), journalled);
+    push(counts, {entry_of(std::move(count)), journalled});
   }
+  return taken.size() == kSweep;
+}
+
+void Trail::State::queue_all_counts() {
+  Tally::Sweep sweep;
+  while (queue_counts(true, sweep)) continue;
 }
 
 /// While counts of the process before this one are outstanding, the place after which they may stand in the chain stays
@@ -253,19 +288,19 @@ Task<Result<std::multiset<Bytes>>> Trail::State::written_after(std::uint64_t seq
 
 /// A process that was killed left counts behind; those of its last batch may be in the chain already.
 Task<Result<void>> Trail::State::recover() {
-  std::vector<TallyCount> counts = tally.left_over();
-  left_over = counts.size();
+  std::vector<TallyCount> left = tally.left_over();
+  left_over = left.size();
   std::size_t journalled = 0;
-  if (!counts.empty()) {
+  if (!left.empty()) {
     auto there = co_await written_after(tally.left_over_durable());
     if (!there) co_return fail(there.error());
-    for (TallyCount& count : counts) {
+    for (TallyCount& count : left) {
       ++journalled;
       AuditEntry entry = entry_of(std::move(count));
       if (const auto twin = there->find(content_of(entry)); twin != there->end()) {
         there->erase(twin);
       } else {
-        push(std::move(entry), std::exchange(journalled, 0));
+        push(counts, {std::move(entry), std::exchange(journalled, 0)});
       }
     }
   }
@@ -277,8 +312,8 @@ Task<Result<void>> Trail::State::recover() {
   bool nothing_pushed = false;
   {
     const std::scoped_lock lock(mutex);
-    nothing_pushed = queue.empty();
-    if (!nothing_pushed) queue.back().journalled += journalled;
+    nothing_pushed = counts.queue.empty();
+    if (!nothing_pushed) counts.queue.back().journalled += journalled;
   }
   if (nothing_pushed) release(journalled);
   co_return Result<void>();
@@ -332,11 +367,15 @@ Task<Result<void>> Trail::start(std::optional<AuditHead> kept) {
   co_return Result<void>();
 }
 
-/// The end of each minute, once a second.
+/// The end of each minute, once a second. The counts of a busy minute are taken out as they are written.
 Task<void> Trail::tick(std::shared_ptr<State> state) {
   while (state->ticking) {
-    state->count_into_queue(false);
-    if (state->idle()) co_await pump(state);
+    Tally::Sweep sweep;
+    for (bool more = true; more && state->ticking;) {
+      more = state->queue_counts(false, sweep);
+      if (state->idle()) co_await pump(state);
+      if (more) co_await asio::post(state->executor, asio::use_awaitable);
+    }
     co_await prune(state);
     co_await state->clock.sleep(kTick);
   }
@@ -344,12 +383,11 @@ Task<void> Trail::tick(std::shared_ptr<State> state) {
 
 Task<void> Trail::pump(std::shared_ptr<State> state) {
   for (;;) {
-    std::vector<State::Queued> batch = state->take_batch();
-    if (batch.empty()) co_return;
-    const std::size_t size = batch.size();
+    State::Batch batch = state->take_batch();
+    if (batch.lines.empty()) co_return;
     std::size_t journalled = 0;
     std::vector<AuditRecord> records;
-    for (State::Queued& queued : batch) {
+    for (State::Queued& queued : batch.lines) {
       journalled += queued.journalled;
       records.push_back(state->chain.next(std::move(queued.entry)));
     }
@@ -363,8 +401,8 @@ Task<void> Trail::pump(std::shared_ptr<State> state) {
     }
     state->release(journalled);
     if (state->options.on_durable) state->options.on_durable(state->chain.head());
-    state->written(size);
-    state->tell(size);
+    state->written(batch);
+    state->tell(batch.lines.size());
   }
 }
 
@@ -395,7 +433,7 @@ Task<void> Trail::prune(std::shared_ptr<State> state) {
 Task<Result<void>> Trail::stop(Milliseconds patience) {
   auto state = state_;
   state->ticking = false;
-  state->count_into_queue(true);
+  state->queue_all_counts();
   if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
   const BootTime until = state->clock.boot() + patience;
   for (;;) {
@@ -412,8 +450,10 @@ void Trail::record(AuditEntry entry) {
   if (state_->idle()) asio::co_spawn(state_->executor, pump(state_), asio::detached);
 }
 
-Task<Result<void>> Trail::settled() {
-  auto initiate = [state = state_](auto handler) {
+Task<Result<void>> Trail::settled() { return written(state_, false); }
+
+Task<Result<void>> Trail::written(std::shared_ptr<State> state, bool counts) {
+  auto initiate = [state, counts](auto handler) {
     auto executor = asio::prefer(asio::any_io_executor(asio::get_associated_executor(handler)),
                                  asio::execution::outstanding_work.tracked);
     auto shared = std::make_shared<decltype(handler)>(std::move(handler));
@@ -421,7 +461,7 @@ Task<Result<void>> Trail::settled() {
       auto deliver = [shared, answer = std::move(answer)]() mutable { std::move (*shared)(std::move(answer)); };
       asio::post(executor, std::move(deliver));
     };
-    state->wait({0, std::move(finish)});
+    state->wait(counts, std::move(finish));
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>&, void(Result<void>)>(initiate,
                                                                                               asio::use_awaitable);
@@ -430,12 +470,12 @@ Task<Result<void>> Trail::settled() {
 Task<Result<void>> Trail::write_counts() {
   auto state = state_;
   auto all = [state]() -> Task<void> {
-    state->count_into_queue(true);
+    state->queue_all_counts();
     if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
     co_return;
   };
   co_await asio::co_spawn(state->executor, std::move(all), asio::use_awaitable);
-  co_return co_await settled();
+  co_return co_await written(std::move(state), true);
 }
 
 void Trail::count_use(TokenUse use) noexcept { state_->tally.count({TallyKind::used, use.actor, use.app, use.grant}); }

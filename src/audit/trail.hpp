@@ -1,6 +1,6 @@
 #pragma once
 // Trail: the audit log of one node. Entries are chained in the order in which they were recorded and appended to the
-// store in batches; counts are added at the end of each minute.
+// store in batches; counts are added at the end of each minute, after all entries that wait.
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
@@ -53,6 +53,7 @@ class Trail final : public AuditLog {
   static Task<void> pump(std::shared_ptr<State> state);
   static Task<void> tick(std::shared_ptr<State> state);
   static Task<void> prune(std::shared_ptr<State> state);
+  static Task<Result<void>> written(std::shared_ptr<State> state, bool counts);
   std::shared_ptr<State> state_;
 };
 

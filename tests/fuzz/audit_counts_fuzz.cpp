@@ -1,8 +1,8 @@
 // fuzz: src/audit/counts_file.cpp base
 
 // What a killed process, or a power failure, left of a counts file: first byte how many of the pieces that follow are
-// slots, the rest are the journal. A piece is 168 bytes; one that begins with '=' gets the hash that belongs to it.
-// What is taken over is sound.
+// slots of it, the rest are the journal. A piece is 168 bytes; one that begins with '=' gets the hash that belongs to
+// it. What is taken over is sound.
 
 #include <algorithm>
 #include <cstring>
@@ -16,15 +16,14 @@ using namespace keyfob;
 using namespace keyfob::audit;
 
 constexpr std::size_t kPiece = sizeof(TallySlot);
-constexpr std::size_t kSlots = 4096;
-constexpr std::size_t kJournal = kSlots + CountsFile::kSlots * kPiece;
+constexpr std::size_t kHead = 4096;
 
-Bytes empty_file() {
-  Bytes file(kJournal);
+Bytes header(std::uint8_t slots) {
+  Bytes file(kHead);
   constexpr std::string_view head = "KFcount1";
   std::copy(head.begin(), head.end(), file.begin());
-  file[9] = 0x40;
-  file[12] = 0xa8;
+  file[8] = slots;
+  file[12] = kPiece;
   return file;
 }
 
@@ -43,25 +42,19 @@ Bytes piece_of(std::string_view text) {
 }  // namespace
 
 FUZZ(input) {
-  static Bytes file = empty_file();
   (void)read_counts(as_bytes(input));
   if (input.empty()) return;
-  std::size_t slots = static_cast<unsigned char>(input.front());
+  const auto slots = static_cast<std::uint8_t>(input.front());
   input.remove_prefix(1);
-  std::size_t filled = 0;
+  Bytes file = header(slots);
   for (; input.size() >= kPiece; input.remove_prefix(kPiece)) {
     const Bytes piece = piece_of(input.substr(0, kPiece));
-    if (filled < slots) {
-      std::copy(piece.begin(), piece.end(), file.begin() + static_cast<std::ptrdiff_t>(kSlots + filled++ * kPiece));
-    } else {
-      file.insert(file.end(), piece.begin(), piece.end());
-    }
+    file.insert(file.end(), piece.begin(), piece.end());
   }
+  file.resize(std::max(file.size(), kHead + slots * kPiece));
   const Bytes torn = to_bytes(input);
   file.insert(file.end(), torn.begin(), torn.end());
   const auto left = read_counts(file);
-  file.resize(kJournal);
-  std::fill_n(file.begin() + kSlots, filled * kPiece, std::uint8_t{0});
   CHECK(left.has_value());
   for (const TallySlot& slot : left->counts) CHECK(slot.is_sound() && slot.count != 0 && slot.hash != 0);
 }
