@@ -22,7 +22,7 @@ void GatewayConversation::on_request(http::Exchange& exchange) {
   passage_ = {};
   credential_ = 0;
   watched_ = 0;
-  has_grant_ = refreshed_ = unreplayed_ = waiting_ = called_api_ = false;
+  has_grant_ = refreshed_ = counted_ = unreplayed_ = waiting_ = called_api_ = false;
   caller_ = nullptr;
   grant_.id.resize(0);
   request_id_.resize(0);
@@ -256,7 +256,14 @@ void GatewayConversation::send(http::Exchange& exchange) {
     return on_record ? allow(exchange) : wait_for_record(exchange);
   }
   if (left_alone(exchange)) return;
+  count_use();
   exchange.forward(thread_.origins.of(*memo_.provider(), route_.index));
+}
+
+/// Before it goes out, and once, however often it is sent: nothing that was asked of the API is missing from the trail.
+void GatewayConversation::count_use() {
+  if (thread_.ports.audit == nullptr || std::exchange(counted_, true)) return;
+  thread_.ports.audit->count_use(token_use());
 }
 
 void GatewayConversation::allow(http::Exchange& exchange) {
@@ -361,13 +368,6 @@ void GatewayConversation::count_refusal(std::string_view request_id) {
                                       .request_id = request_id});
 }
 
-/// What was forwarded is counted as a use of its grant's token.
-void GatewayConversation::count_for_audit(const http::Outcome& outcome) {
-  AuditLog* const audit = thread_.ports.audit;
-  if (audit == nullptr) return;
-  if (outcome.forwarded && caller_ != nullptr) audit->count_use(token_use());
-}
-
 /// The API tells its own requests; what was answered on its shortest way is told here.
 void GatewayConversation::tell(const http::Outcome& outcome) const {
   RequestLog* const log = thread_.ports.requests;
@@ -389,7 +389,6 @@ void GatewayConversation::tell(const http::Outcome& outcome) const {
 void GatewayConversation::on_end(const http::Outcome& outcome) {
   if (watched_ != 0) note_attention(outcome.sample);
   tell(outcome);
-  count_for_audit(outcome);
   if (thread_.ports.metrics == nullptr) return;
   count_request(*thread_.ports.metrics, class_, outcome);
   if (!outcome.forwarded && answered_ == GatewayProblem::none) return;

@@ -81,7 +81,7 @@ class GatewayConversation final : public http::Conversation {
   void allow(http::Exchange& exchange);
   void wait_for_record(http::Exchange& exchange);
   void count_refusal(std::string_view request_id);
-  void count_for_audit(const http::Outcome& outcome);
+  void count_use();
   void keep_trail(const http::RequestHead& head);
   void tell(const http::Outcome& outcome) const;
   [[nodiscard]] TokenUse token_use() const { return {caller_->name, caller_->app.view(), grant_.id.view()}; }
@@ -113,6 +113,7 @@ class GatewayConversation final : public http::Conversation {
   FixedText<16> method_;
   bool has_grant_ = false;
   bool refreshed_ = false;
+  bool counted_ = false;  ///< as a use of the grant's token
   bool unreplayed_ = false;
   bool called_api_ = false;
   bool waiting_ = false;  ///< for tokens or credentials, not for the origin
