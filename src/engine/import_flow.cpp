@@ -8,7 +8,8 @@
 namespace keyfob::engine {
 namespace {
 
-constexpr std::size_t kUnderWay = 2;
+/// What waits together is written together: pages of an index that several parts touch are written once.
+constexpr std::size_t kUnderWay = 8;
 
 }  // namespace
 

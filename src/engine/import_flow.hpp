@@ -1,7 +1,7 @@
 #pragma once
 // ImportFlow: a long import as parts that overlap: while the store writes one, the next is sealed and the one after is
-// read. Parts under way never have an owner in common, so each owner's lines are taken in their order. Each part is one
-// transaction. Engine executor only.
+// read. Parts under way never have an owner in common, so each owner's lines are taken in their order. Each part is
+// stored as a whole or not at all; several may share a transaction. Engine executor only.
 
 #include <boost/asio/steady_timer.hpp>
 #include <memory>

@@ -66,7 +66,7 @@ Result<std::unique_ptr<sqlite::Mirroring>> mirror_rows(Connection& writer, const
 Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const SqliteOptions& options) {
   sqlite::ConnectionOptions settings;
   settings.busy_timeout = options.busy_timeout;
-  settings.cache_kib = options.cache_kib;
+  settings.cache_kib = options.writer_cache_kib;
   auto connection = Connection::open(path, settings);
   if (!connection) return connection;
   if (options.mirror != nullptr) return connection;
