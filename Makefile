@@ -49,8 +49,9 @@ lint: deps all ## format, layers, functions, secrets, headers, clang-tidy
 format: deps ## rewrites every source file in the house style
 	@tools/sources | xargs clang-format-19 -i
 
-check-all: test tsan ## make test, then what takes long: ThreadSanitizer, clang-tidy on everything, soak, fuzzing
+check-all: test tsan ## make test, then what takes long: ThreadSanitizer, clang-tidy on everything, container file, soak, fuzzing
 	@KEYFOB_JOBS=$(JOBS) tools/clang_tidy --all
+	tests/container/run
 	$(MAKE) --no-print-directory soak fuzz
 
 tsan: deps ## the unit, contract and simulation suites under ThreadSanitizer
