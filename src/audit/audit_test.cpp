@@ -368,6 +368,20 @@ TEST(AuditTally, counts_from_many_threads_add_up) {
   EXPECT_THAT(tally.take(true, again, 100'000), IsEmpty());
 }
 
+TEST(AuditTally, what_a_store_that_takes_nothing_leaves_in_memory_has_an_end_and_the_rest_is_told) {
+  Tally tally;
+  tally.set_minute(from_unix_ms(120'000));
+  for (int i = 0; i < 1'200'000; ++i) {
+    const std::string grant = "g" + std::to_string(i);
+    tally.count({TallyKind::used, "a", "b", grant});
+  }
+  Tally::Sweep sweep;
+  const std::size_t kept = tally.take(true, sweep, 2'000'000).size();
+  EXPECT_LE(kept, 1'000'000U);
+  EXPECT_EQ(kept + tally.take_dropped(), 1'200'000U);
+  EXPECT_EQ(tally.take_dropped(), 0U);
+}
+
 TEST(AuditChain, the_worked_example_of_the_specification) {
   ChainWriter writer({NodeId("node-a"), 0, {}}, chain_key());
   AuditEntry e = entry("caller.added", "backend");

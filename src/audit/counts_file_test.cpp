@@ -137,6 +137,14 @@ TEST_F(CountsFileTest, who_is_given_a_token_does_not_wait_for_the_counts_of_a_bu
   EXPECT_EQ(total("token.used"), 60'000U);
 }
 
+TEST_F(CountsFileTest, more_counts_than_entries_may_wait_are_all_written_when_somebody_reads) {
+  start();
+  use(230'000, 230'000);
+  ASSERT_TRUE(await(trail->write_counts()));
+  EXPECT_EQ(total("token.used"), 230'000U);
+  EXPECT_EQ(total("audit.lost"), 0U);
+}
+
 TEST_F(CountsFileTest, a_file_with_fewer_slots_is_taken_over) {
   std::array<TallySlot, 3> slots{};
   slots[1].take({TallyKind::used, "backend", "app-1", "g1"}, 60'000);

@@ -65,6 +65,10 @@ void Tally::move_aside(Table& table) {
 void Tally::move_aside(std::span<const TallySlot> counted) {
   if (counted.empty()) return;
   const std::scoped_lock lock(aside_mutex_);
+  if (aside_.size() + counted.size() > kMostAside) {
+    for (const TallySlot& slot : counted) dropped_ += slot.count;
+    return;
+  }
   const bool journalled = file_ != nullptr && file_->append(counted);
   for (const TallySlot& slot : counted) aside_.push_back({slot, journalled});
 }
@@ -143,6 +147,11 @@ std::vector<TallyCount> Tally::take(bool all, Sweep& sweep, std::size_t most) {
     taken_ = 0;
   }
   return counts;
+}
+
+std::uint64_t Tally::take_dropped() {
+  const std::scoped_lock lock(aside_mutex_);
+  return std::exchange(dropped_, 0);
 }
 
 std::vector<TallyCount> Tally::left_over() const {

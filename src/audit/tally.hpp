@@ -27,7 +27,7 @@ struct TallyCount {
 };
 
 /// Any thread. Counting neither allocates nor waits for anything but another thread in the same one of 64 shards; a
-/// shard that is full moves its counts aside at once, so no count is ever dropped. With a file that holds for a killed
+/// shard that is full moves its counts aside at once. With a file that holds for a killed
 /// process, too; without one, while the process lives.
 class Tally {
  public:
@@ -47,6 +47,9 @@ class Tally {
   /// Takes out counts of minutes that are over, or of any. Fewer than `most`: there are no more.
   [[nodiscard]] std::vector<TallyCount> take(bool all, Sweep& sweep, std::size_t most);
 
+  /// How many could not be kept, since kMostAside of them waited for a store that took none.
+  [[nodiscard]] std::uint64_t take_dropped();
+
   /// What the process before this one left: to be written, except what is in the chain already, in records after
   /// `durable`. All of it is journalled.
   [[nodiscard]] std::vector<TallyCount> left_over() const;
@@ -61,6 +64,7 @@ class Tally {
   static constexpr std::size_t kShards = 64;
   static constexpr std::size_t kSlotsInMemory = kShards * 2 * 128;
   static constexpr std::size_t kMarks = 4096;
+  static constexpr std::size_t kMostAside = 1'000'000;
   /// The counts of one minute; the next one has the other table, so that a table is only ever cleared as a whole.
   struct Table {
     std::span<TallySlot> slots{};        ///< taken one after the other, so that memory is touched as it is needed
@@ -95,6 +99,7 @@ class Tally {
   std::mutex aside_mutex_;    // after a shard's; guards the journal, too
   std::vector<Aside> aside_;  // in the order of the journal
   std::size_t taken_ = 0;     // of aside_, from its beginning
+  std::uint64_t dropped_ = 0;
 };
 
 }  // namespace keyfob::audit

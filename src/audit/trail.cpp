@@ -154,9 +154,8 @@ struct Trail::State {
 
 void Trail::State::push(Line& line, Queued queued) {
   const std::scoped_lock lock(mutex);
-  if (entries.queue.size() + counts.queue.size() >= options.most_queued) {
+  if (&line == &entries && entries.queue.size() >= options.most_queued) {  // of counts the tally had them all
     lost += queued.entry.count;
-    if (!line.queue.empty()) line.queue.back().journalled += queued.journalled;
     return;
   }
   line.queue.push_back(std::move(queued));
@@ -259,6 +258,9 @@ bool Trail::State::queue_counts(bool all, Tally::Sweep& sweep) {
     const std::size_t journalled = count.journalled ? 1 : 0;
     push(counts, {entry_of(std::move(count)), journalled});
   }
+  const std::uint64_t dropped = tally.take_dropped();
+  const std::scoped_lock lock(mutex);
+  lost += dropped;
   return taken.size() == kSweep;
 }
 
