@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -21,12 +22,13 @@ constexpr std::array<char, 8> kMagic = {'K', 'F', 'c', 'o', 'u', 'n', 't', '1'};
 constexpr std::size_t kHeaderSize = 4096;
 constexpr std::size_t kMostSlots = 1UL << 24U;
 constexpr std::size_t journal_after(std::size_t slots) { return kHeaderSize + slots * sizeof(TallySlot); }
-constexpr std::size_t kJournal = journal_after(CountsFile::kSlots);
+constexpr std::size_t kFewestSlots = 1UL << 14U;
+constexpr std::size_t kShareOfRoom = 8;  ///< one part in so many of what is free on the disk
 constexpr std::size_t kLongestJournal = (64UL << 20U) / sizeof(TallySlot);
 
 struct Header {
   std::array<char, 8> magic = kMagic;
-  std::uint32_t slots = CountsFile::kSlots;
+  std::uint32_t slots = 0;
   std::uint32_t slot_size = sizeof(TallySlot);
   std::uint64_t durable = 0;
   std::uint64_t released = 0;  // of the journal's counts, from its beginning
@@ -181,7 +183,7 @@ Result<LeftOver> read_counts(ByteView file, std::span<const Extent> data) {
   Header found;
   if (file.size() < kHeaderSize) return fail(ErrorCode::damaged, "it is cut short");
   std::memcpy(&found, file.data(), sizeof found);
-  const Header expected;
+  const Header expected{};
   if (found.magic != expected.magic || found.slots > kMostSlots || found.slot_size != expected.slot_size) {
     return fail(ErrorCode::damaged, "it is of another kind or version");
   }
@@ -213,19 +215,38 @@ Result<LeftOver> read_counts(ByteView file, std::span<const Extent> data) {
 
 namespace {
 
-/// A new file with what was left over as its journal, in place of the one that is there, at once or not at all.
-Result<int> make_file(const std::filesystem::path& path, ByteView header, std::span<const TallySlot> journal) {
-  const std::string fresh = path.string() + ".new";
+/// The disk may be the store's, too: on a small one the file is small.
+std::uint32_t slots_for(const std::filesystem::path& path) {
+  std::size_t slots = CountsFile::kSlots;
+  struct statvfs about{};
+  if (::statvfs(path.parent_path().c_str(), &about) != 0) return kFewestSlots;
+  const std::uint64_t room = std::uint64_t{about.f_bavail} * about.f_frsize / kShareOfRoom;
+  while (slots > kFewestSlots && journal_after(slots) > room) slots /= 2;
+  return static_cast<std::uint32_t>(slots);
+}
+
+Result<int> fill_file(const std::string& fresh, const Header& header, std::span<const TallySlot> journal,
+                      const std::filesystem::path& path) {
   OpenFile file(::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (file.get() < 0) return refused(path, "cannot make");
-  const int full = ::posix_fallocate(file.get(), 0, static_cast<off_t>(kJournal));
+  const std::size_t end = journal_after(header.slots);
+  const int full = ::posix_fallocate(file.get(), 0, static_cast<off_t>(end));
   errno = full;
   if (full != 0) return refused(path, "cannot make");
-  if (!write_all(file.get(), header, 0) || !write_all(file.get(), bytes_of(journal), kJournal)) {
+  const ByteView head(reinterpret_cast<const std::uint8_t*>(&header), sizeof header);
+  if (!write_all(file.get(), head, 0) || !write_all(file.get(), bytes_of(journal), end)) {
     return refused(path, "cannot write");
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return refused(path, "cannot make");
   return file.release();
+}
+
+/// A new file with what was left over as its journal, in place of the one that is there, at once or not at all.
+Result<int> make_file(const std::filesystem::path& path, const Header& header, std::span<const TallySlot> journal) {
+  const std::string fresh = path.string() + ".new";
+  auto made = fill_file(fresh, header, journal, path);
+  if (!made) (void)::unlink(fresh.c_str());
+  return made;
 }
 
 Result<LeftOver> take_over(const std::filesystem::path& path) {
@@ -246,34 +267,35 @@ Result<std::unique_ptr<CountsFile>> CountsFile::open(const std::filesystem::path
   if (!left) return fail(left.error());
   for (TallySlot& slot : left->counts) slot.serial = 0;
   Header header;
+  header.slots = slots_for(path);
   header.durable = left->durable;
-  const ByteView head(reinterpret_cast<const std::uint8_t*>(&header), sizeof header);
-  auto fd = make_file(path, head, left->counts);
+  auto fd = make_file(path, header, left->counts);
   if (!fd) return fail(fd.error());
-  void* const memory = ::mmap(nullptr, kJournal, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+  const std::size_t size = journal_after(header.slots);
+  void* const memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
   if (memory == MAP_FAILED) {
     ::close(*fd);
     return refused(path, "cannot map");
   }
-  (void)::madvise(memory, kJournal, MADV_DONTDUMP);
-  std::unique_ptr<CountsFile> file(new CountsFile(*fd, memory));
+  (void)::madvise(memory, size, MADV_DONTDUMP);
+  std::unique_ptr<CountsFile> file(new CountsFile(*fd, memory, header.slots));
   file->journalled_ = left->counts.size();
   file->left_over_ = std::move(*left);
   return file;
 }
 
 CountsFile::~CountsFile() {
-  ::munmap(memory_, kJournal);
+  ::munmap(memory_, journal_after(slots_));
   ::close(fd_);
 }
 
 std::span<TallySlot> CountsFile::slots() {
-  return {reinterpret_cast<TallySlot*>(static_cast<char*>(memory_) + kHeaderSize), kSlots};
+  return {reinterpret_cast<TallySlot*>(static_cast<char*>(memory_) + kHeaderSize), slots_};
 }
 
 bool CountsFile::append(std::span<const TallySlot> counts) {
   if (journalled_ + counts.size() > kLongestJournal) return false;
-  const std::uint64_t at = kJournal + journalled_ * sizeof(TallySlot);
+  const std::uint64_t at = journal_after(slots_) + journalled_ * sizeof(TallySlot);
   if (!write_all(fd_, bytes_of(counts), at)) {
     (void)::ftruncate(fd_, static_cast<off_t>(at));
     return false;
@@ -288,7 +310,7 @@ void CountsFile::release(std::size_t counts) {
   std::atomic_ref(head.released).store(released, std::memory_order_release);
   if (released < journalled_) return;
   // Cut first: a journal that is shorter than what was released from it is an empty one.
-  if (::ftruncate(fd_, static_cast<off_t>(kJournal)) != 0) return;
+  if (::ftruncate(fd_, static_cast<off_t>(journal_after(slots_))) != 0) return;
   std::atomic_ref(head.released).store(0, std::memory_order_release);
   journalled_ = 0;
 }

@@ -72,8 +72,8 @@ struct Extent {
 /// Everything else: one thread at a time.
 class CountsFile {
  public:
-  /// Of a new file: 88 MB of disk, of which memory is what is used. So many grants, by half, have a place each in a
-  /// minute; of those beyond, each call may become a record of its own.
+  /// Of a new file: 88 MB of disk, less where little is free; of memory what is used. So many grants, by half, have a
+  /// place each in a minute; of those beyond, each call may become a record of its own.
   static constexpr std::size_t kSlots = 1UL << 19U;
 
   /// Makes the file, mode 0600, or takes over what is there: left_over() has it, and it stays in the journal until it
@@ -95,10 +95,11 @@ class CountsFile {
   void set_durable(std::uint64_t sequence);
 
  private:
-  CountsFile(int fd, void* memory) : fd_(fd), memory_(memory) {}
+  CountsFile(int fd, void* memory, std::size_t slots) : fd_(fd), memory_(memory), slots_(slots) {}
 
   int fd_;
   void* memory_;
+  std::size_t slots_;
   std::uint64_t journalled_ = 0;  // counts written to the journal since it was last empty
   LeftOver left_over_{};
 };

@@ -28,7 +28,8 @@ class Disk(unittest.TestCase):
     def tmpfs(self):
         """Moves the directory of this Keyfob, which is down, to a small disk of its own."""
         home = self.world.home
-        contents = {p.relative_to(home): p.read_bytes() for p in home.rglob("*") if p.is_file()}
+        contents = {p.relative_to(home): p.read_bytes() for p in home.rglob("*")
+                    if p.is_file() and p.name != "audit-counts"}  # larger than this disk; a new one is made
         options = ["-t", "tmpfs", "-o", "size=32m,mode=0700", "tmpfs", str(home)]
         mounted = subprocess.run(["mount", *options], capture_output=True, check=False) if os.geteuid() == 0 else None
         if mounted is None or mounted.returncode != 0:
