@@ -14,6 +14,8 @@
 #include <set>
 #include <utility>
 
+#include "audit/entries.hpp"
+
 namespace keyfob::audit {
 namespace {
 
@@ -21,57 +23,6 @@ constexpr std::size_t kBatch = 512;
 constexpr std::size_t kSweep = 2048;  ///< counts that are taken out at once
 constexpr Milliseconds kTick = seconds(1);
 constexpr Milliseconds kRetry = Milliseconds(500);
-
-std::string_view action_of(TallyKind kind) {
-  switch (kind) {
-    case TallyKind::used: return "token.used";
-    case TallyKind::disclosed: return "token.disclosed";
-    case TallyKind::refused: return "request.refused";
-  }
-  return "request.refused";
-}
-
-AuditEntry entry_of(TallyCount count) {
-  AuditEntry entry;
-  entry.at = count.minute;
-  entry.actor = std::move(count.actor);
-  entry.action = action_of(count.kind);
-  entry.app = AppId(std::move(count.app));
-  entry.count = count.count;
-  if (count.kind == TallyKind::refused) {
-    entry.outcome = std::move(count.object);
-  } else {
-    entry.outcome = "ok";
-    entry.grant = GrantId(std::move(count.object));
-  }
-  return entry;
-}
-
-AuditEntry entry_about_the_trail(WallTime at, std::string_view action, std::string_view outcome) {
-  AuditEntry entry;
-  entry.at = at;
-  entry.actor = "keyfob";
-  entry.action = action;
-  entry.outcome = outcome;
-  return entry;
-}
-
-/// One of those that are counted elsewhere.
-AuditEntry particulars_of(const Refusal& refusal, WallTime now) {
-  AuditEntry entry;
-  entry.at = now;
-  entry.actor = refusal.actor;
-  entry.action = action_of(TallyKind::refused);
-  entry.outcome = refusal.code;
-  entry.user = UserId(refusal.user);
-  entry.subject = refusal.asked;
-  entry.count = 0;
-  entry.request_id = refusal.request_id;
-  return entry;
-}
-
-/// What makes two entries the same, wherever they stand.
-Bytes content_of(const AuditEntry& entry) { return encode({NodeId(), 0, DataKeyId(), entry, {}}); }
 
 /// That a caller was given a token in this minute is on record.
 TallyKey disclosed_to(std::string_view actor) { return {TallyKind::disclosed, actor, {}, {}}; }
