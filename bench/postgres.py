@@ -215,12 +215,10 @@ def huge_pages(megabytes):
     """For as long as this runs, PostgreSQL finds huge pages. Without them each new connection pays for each page that it touches
     for the first time, and what a turn of seconds measures is that: five times the CPU at a million grants, with or without Keyfob.
     """
-    before, wanted = HUGE.read_text(), megabytes // 2 + 160
-    try:
+    before, wanted = HUGE.read_text() if HUGE.exists() else "0", megabytes // 2 + 160
+    with contextlib.suppress(OSError):
         HUGE.write_text(f"{wanted}\n")
-    except OSError:
-        pass  # said below
-    if int(HUGE.read_text()) < wanted:
+    if not HUGE.exists() or int(HUGE.read_text()) < wanted:
         print("without huge pages (they need root and free memory): larger sizes cost more for that alone", flush=True)
     try:
         yield

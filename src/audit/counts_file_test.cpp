@@ -96,6 +96,7 @@ TEST_F(CountsFileTest, what_a_killed_process_counted_is_written_by_the_next_one)
   ASSERT_TRUE(await(trail->write_counts()));
   EXPECT_EQ(total("token.used"), 7U);
   EXPECT_EQ(total("request.refused"), 1U);
+  EXPECT_EQ(total("caller.added"), 1U);
   ASSERT_TRUE(await(trail->stop(seconds(5))));
   start();
   ASSERT_TRUE(await(trail->stop(seconds(5))));
@@ -243,6 +244,7 @@ TEST_F(CountsFileTest, slots_that_make_no_sense_are_left_out_and_counted) {
   ASSERT_TRUE(await(trail->stop(seconds(5))));
   EXPECT_EQ(total("token.used"), 4U);
   EXPECT_EQ(total("audit.lost"), 1U);
+  EXPECT_EQ(records().back().entry.outcome, "ok") << "counts come after entries";
 }
 
 TEST_F(CountsFileTest, a_count_in_a_slot_and_in_the_journal_is_one_count) {

@@ -320,7 +320,8 @@ Task<Result<void>> Trail::start(std::optional<AuditHead> kept) {
   co_return Result<void>();
 }
 
-/// The end of each minute, once a second. The counts of a busy minute are taken out as they are written.
+/// The end of each minute, once a second. The counts of a busy minute are taken out as they are written, unless
+/// somebody else pumps: then all at once, a few hundred bytes each.
 Task<void> Trail::tick(std::shared_ptr<State> state) {
   while (state->ticking) {
     Tally::Sweep sweep;

@@ -105,6 +105,12 @@ def whole(answer):
     return bool(gap) and length is not None and len(body) >= int(length[1])
 
 
+def self_signed(directory):
+    """tls.key and tls.crt of a machine named keyfob, as a user makes them to begin with."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                    "/CN=keyfob", "-keyout", directory / "tls.key", "-out", directory / "tls.crt"], check=True, capture_output=True)
+
+
 class Program:
     """A process of ours; what it says is kept in `log`. It is ended by its id, whatever happens."""
 

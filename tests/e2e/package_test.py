@@ -101,9 +101,7 @@ class Package(unittest.TestCase):
         world = harness.World()
         self.addCleanup(world.close)
         text = self.documents()["ConfigMap keyfob"]["data"]["keyfob.toml"]
-        openssl = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                   "/CN=keyfob", "-keyout", world.root / "tls.key", "-out", world.root / "tls.crt"]
-        self.assertEqual(run(*openssl).returncode, 0)
+        harness.self_signed(world.root)
         for there, here in (("0.0.0.0:7420", "127.0.0.1:0"), ("/run/keyfob/tls", str(world.root)),
                             ("/var/lib/keyfob/state", str(world.home / "state")),
                             ("postgresql://keyfob@postgres/keyfob?target_session_attrs=read-write", f"sqlite:{world.database}")):

@@ -1,11 +1,13 @@
 """Every command of the documentation is run: here those of the pages that have no test of their own, and the list of who runs which."""
 
+import functools
+import os
 import pathlib
 import re
 import shlex
 import shutil
-import subprocess
 import tempfile
+import unittest
 
 import harness
 import pages
@@ -56,19 +58,15 @@ class Inventory(harness.Case):
         for page, test in RUN_BY.items():
             self.assertIn(pathlib.Path(page).name, (pages.ROOT / test).read_text(), f"{test} does not name {page}")
 
-    def help_of(self, words):
+    @functools.cache  # noqa: B019  there is one instance
+    def help_of(self, *name):
+        done = self.world.cli(*name, "--help")
+        return done.out if done.code == 0 and f"keyfob {' '.join(name)}" in done.out else None
+
+    def help_of_longest(self, words):
         """The help of the longest command that these words begin with."""
-        known = getattr(self, "known", None) or {}
-        self.known = known
-        for length in (2, 1):
-            name = tuple(words[:length])
-            if len(name) == length and all(re.fullmatch(r"[a-z0-9-]+", word) for word in name):
-                if name not in known:
-                    done = self.world.cli(*name, "--help")
-                    known[name] = done.out if done.code == 0 and f"keyfob {' '.join(name)}" in done.out else None
-                if known[name] is not None:
-                    return known[name]
-        return None
+        plain = [word for word in words[:2] if re.fullmatch(r"[a-z0-9-]+", word)]
+        return (self.help_of(*plain) if len(plain) == 2 else None) or self.help_of(words[0])
 
     def test_every_command_and_option_in_the_text_exists(self):
         looked_at = 0
@@ -79,7 +77,7 @@ class Inventory(harness.Case):
                 if not words or not re.fullmatch(r"[a-z][a-z0-9-]*", words[0]) or words[0] == "listening":
                     continue
                 looked_at += 1
-                text_of = self.help_of(words)
+                text_of = self.help_of_longest(words)
                 self.assertIsNotNone(text_of, f"{page}: {said}")
                 for option in re.findall(r"(?<!\S)\[?(--[a-z][a-z0-9-]*)", " ".join(words)):
                     if option not in ("--help", "--json"):
@@ -128,7 +126,7 @@ class OnePage(harness.Case):
         self.assertIn("driver-17", (self.world.root / "audit.jsonl").read_text())
 
 
-class WithPostgresql(harness.unittest.TestCase):
+class WithPostgresql(unittest.TestCase):
     """A server for each, and a folder in which the page's lines are typed."""
 
     settings = ("fsync = off",)
@@ -138,7 +136,7 @@ class WithPostgresql(harness.unittest.TestCase):
         self.root.chmod(0o755)
         self.addCleanup(shutil.rmtree, self.root, ignore_errors=True)
         self.server = postgres.Server(self.root, settings=self.settings)
-        self.addCleanup(lambda: self.server.crash())
+        self.addCleanup(self.server.crash)
 
     def here(self, text):
         """The same, with this machine's server in the place of the page's."""
@@ -146,7 +144,7 @@ class WithPostgresql(harness.unittest.TestCase):
 
     def run_lines(self, *lines, **more):
         server = {"PGHOST": "127.0.0.1", "PGPORT": str(self.server.port), "PGUSER": "keyfob"}
-        return pages.run([self.here(line) for line in lines], self.root, PATH=f"{postgres.programs()}:{harness.os.environ['PATH']}",
+        return pages.run([self.here(line) for line in lines], self.root, PATH=f"{postgres.programs()}:{os.environ['PATH']}",
                          **(server | more))
 
     def serve(self, *command):
@@ -192,14 +190,13 @@ class Kubernetes(WithPostgresql):
         self.run_lines("createdb keyfob")
         (self.root / "packaging").symlink_to(pages.ROOT / "packaging")
         (self.root / "pgpassword").write_text("planted-password")
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
-                        "/CN=keyfob", "-keyout", self.root / "tls.key", "-out", self.root / "tls.crt"], check=True, capture_output=True)
+        harness.self_signed(self.root)
         (self.root / "bin").mkdir()
         program = self.root / "bin" / "kubectl"
         program.write_text(KUBECTL % shutil.which("kubectl"))
         program.chmod(0o755)
         init, cluster, pod = pages.blocks("docs/how-to/kubernetes.md")
-        path = f"{self.root / 'bin'}:{postgres.programs()}:{harness.os.environ['PATH']}"
+        path = f"{self.root / 'bin'}:{postgres.programs()}:{os.environ['PATH']}"
         out = pages.run([self.here(init), cluster, pod], self.root, PATH=path)
         for made in ("namespace/keyfob", "secret/keyfob-master-key", "secret/keyfob-store", "secret/keyfob-tls", "kf_", "fleet"):
             self.assertIn(made, out)

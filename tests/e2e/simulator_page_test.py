@@ -1,30 +1,26 @@
 """docs/simulator.md: its commands, run as they stand and in their order, in one shell."""
 
-import os
 import pathlib
 import re
-import subprocess
 import tempfile
 import unittest
 
 import harness
+import pages
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "simulator.md"
+PAGE = pages.ROOT / "docs" / "simulator.md"
 
 
 class Page(unittest.TestCase):
     def test_its_commands_run(self):
-        commands = re.findall(r"```sh\n(.*?)```", PAGE.read_text(), re.DOTALL)
+        commands = pages.blocks("docs/simulator.md")
         self.assertEqual(len(commands), 4)
         directory = tempfile.TemporaryDirectory(prefix="keyfob-page-")
         self.addCleanup(directory.cleanup)
-        script = "set -euo pipefail\ntrap 'kill $SIM 2>/dev/null || true' EXIT\n" + "\n".join(commands)
-        done = subprocess.run(["bash", "-c", script], cwd=directory.name, capture_output=True, text=True, timeout=60, check=False,
-                              env=os.environ | {"PATH": f"{harness.BIN}:{os.environ['PATH']}"})
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-        self.assertIn("ended with 0", done.stdout)
-        self.assertIn("lost", done.stdout)
-        self.assertIn('"vehicles"', done.stdout)
+        out = pages.run(["trap 'kill $SIM 2>/dev/null || true' EXIT", *commands], directory.name)
+        self.assertIn("ended with 0", out)
+        self.assertIn("lost", out)
+        self.assertIn('"vehicles"', out)
 
     def test_every_control_call_is_on_the_page(self):
         directory = pathlib.Path(tempfile.mkdtemp(prefix="keyfob-sim-"))
