@@ -27,11 +27,11 @@ def options():
     add("--refresh-ttl", type=float, default=60 * DAY, help="life of a refresh token, seconds")
     add("--keep-alive", type=float, default=7 * DAY, help="idle grants are refreshed this long before it ends, seconds")
     add("--always-fresh", action="store_true", help="every grant counts as active for refreshes")
-    add("--refresh-db-us", type=float, default=232, help="CPU of database and node per durable refresh")
-    add("--refresh-wal", type=float, default=1773, help="bytes of write-ahead log per refresh")
-    add("--lookup-us", type=float, default=50, help="CPU of database and node per look-up that memory does not answer")
+    add("--refresh-db-us", type=float, default=255, help="CPU of database and node per durable refresh")
+    add("--refresh-wal", type=float, default=1717, help="bytes of write-ahead log per refresh")
+    add("--lookup-us", type=float, default=49, help="CPU of database and node per look-up that memory does not answer")
     add("--call-us", type=float, default=25, help="CPU of a node per gateway call")
-    add("--bytes", type=float, default=1239, help="bytes per grant on disk, indexes and dead rows included")
+    add("--bytes", type=float, default=995, help="bytes per grant on disk, indexes and dead rows included")
     add("--cached-bytes", type=float, default=889, help="bytes of a node's memory per remembered grant")
     add("--connections", type=int, default=5, help="connections per node")
     add("--node-cores", type=float, default=4)
@@ -52,7 +52,7 @@ def take(chosen, rows):
             chosen.refresh_wal = row["wal_bytes"]
         elif row["what"].startswith("look-up by vehicle"):
             chosen.lookup_us = row["cpu_us"]
-        elif row["what"] == "bytes per grant after these refreshes":
+        elif row["what"] == "bytes per grant in the long run":
             chosen.bytes = row["bytes"]
 
 

@@ -7,8 +7,9 @@ needs, the cost of claiming due grants, bytes on disk; SQLite's figures beside t
 ratios are medians of the rounds' own. Rates are per second and per second of CPU, of the database and its client together:
 on a machine that does other things, too, the second is the one that means something.
 
---flat: no refreshes: look-ups, claims and looks at the queue only, and how their cost grows from the first size to the last. The
-database has memory for all of it; its own plain SELECT is the measure of what a larger one costs anyway.
+--flat: no refreshes: look-ups, claims and looks at the queue only, and how their cost grows from the first size to the last. Each size
+has a server of its own with memory for all of it, and in every round each work is done at each size, one right after the other; growth is
+the median of the rounds' own. PostgreSQL's own plain SELECT is the measure of what a larger database costs anyway.
 """
 
 import argparse
@@ -42,7 +43,7 @@ INSERT INTO grants (app_id, grant_id, user_id, provider_user, single_vehicle, si
 SELECT '{APP}', 'g_' || lpad(n::text, 20, '0'), 'user-' || substr(md5('u' || n), 1, 8), md5('p' || n)::uuid::text, '', false,
   ARRAY['veh-' || lpad(n::text, 32, '0')], 'read_vehicle_info read_odometer read_location read_battery', 'active', 1, 1,
   1700007200000 + n, 1705184000000 + n, 1700000000000, 1700000000000 + n, 1700000000000 + n,
-  1704579200000 - CASE WHEN n % 50 = 0 AND n < 100000 THEN 5000000000 ELSE 0 END + n * 37 % 4000000, 1704600000000 + n * 7919 % 500000000,
+  1704579200000 - CASE WHEN n % 50 = 0 AND n < 100000 THEN 5000000000 ELSE 0 END + n * 1597 % 4000037, 1704600000000 + n * 7919 % 500000000,
   0, false, false, sha256(('a' || n)::bytea) || sha256(('b' || n)::bytea) || substr(sha256(('c' || n)::bytea), 1, 20),
   sha256(('d' || n)::bytea) || sha256(('e' || n)::bytea) || substr(sha256(('f' || n)::bytea), 1, 20),
   sha256(('m' || n)::bytea), n / 20, 1 FROM generate_series(CAST({{0}} AS bigint), {{1}} - 1) AS n;
@@ -170,13 +171,20 @@ class Bench:
               ", ".join(f"{name} {size:.0f}" for name, size in parts.items() if size >= 1), flush=True)
         self.rows.append({"grants": grants, "what": what, "bytes": sum(parts.values()), "parts": parts})
 
+    def selects(self, grants, clients=(4, 16)):
+        return {f"pgbench -c {c}: SELECT by primary key": lambda c=c: self.pgbench(grants, SELECT, c) for c in clients}
+
+    def lookups(self, grants):
+        return {"look-up by grant, 64 in flight": lambda: self.keyfob(grants, "load"),
+                "look-up by vehicle, 64 in flight": lambda: self.keyfob(grants, "find")}
+
+    def queue(self, grants):
+        return {"claim of 64 due grants, one after the other": lambda: self.keyfob(grants, "claim"),
+                "look at what waits, up to 10 000 due": lambda: self.keyfob(grants, "outlook")}
+
     def measure_reads(self, grants):
-        self.take_turns(grants, {f"pgbench -c {c}: SELECT by primary key": lambda c=c: self.pgbench(grants, SELECT, c)
-                                 for c in (4, 16)},
-                        {"look-up by grant, 64 in flight": lambda: self.keyfob(grants, "load"),
-                         "look-up by vehicle, 64 in flight": lambda: self.keyfob(grants, "find")})
-        self.take_turns(grants, {}, {"claim of 64 due grants, one after the other": lambda: self.keyfob(grants, "claim"),
-                                     "look at what waits, up to 10 000 due": lambda: self.keyfob(grants, "outlook")})
+        self.take_turns(grants, self.selects(grants), self.lookups(grants))
+        self.take_turns(grants, {}, self.queue(grants))
 
     def measure_refreshes(self, grants):
         works = {f"durable refreshes, {nodes} node(s), 64 in flight each": lambda n=nodes: self.keyfob(grants, "refresh", n)
@@ -186,15 +194,37 @@ class Bench:
                                  for c in (16, 32)}, works)
         self.size(grants, "bytes per grant after these refreshes")
 
-    def growth(self):
-        """What each cost is at the last size, by what it is at the first."""
-        sizes = sorted({row["grants"] for row in self.rows})
-        of = {(row["what"], row["grants"]): row["cpu_us"] for row in self.rows if "cpu_us" in row}
-        for what in dict.fromkeys(what for what, _ in of):
-            if (what, sizes[0]) in of and (what, sizes[-1]) in of and len(sizes) > 1:
-                times = of[what, sizes[-1]] / of[what, sizes[0]]
-                print(f"  {what:<48} {times:5.2f} times the CPU at {sizes[-1]} of that at {sizes[0]}", flush=True)
-                self.rows.append({"grants": sizes[-1], "what": f"growth: {what}", "times": times})
+    def measure_long_run(self, grants):
+        """Every grant twice, in the order in which they are due, with a vacuum where autovacuum has its threshold: two dead
+        rows in a hundred. In life a grant's turn comes every two hours, so autovacuum, which looks once a minute, keeps up with that.
+        """
+        self.server.sql("UPDATE grants SET due_at = 1704579200000 + ltrim(grant_id, 'g_')::bigint * 1597 % 4000037 WHERE due_at <= 1700000000000")
+        for _ in range(2 * 50):
+            self.keyfob(grants, "turn")
+            self.server.sql("VACUUM grants")
+        self.size(grants, "bytes per grant in the long run")
+
+
+def flat(options, sizes, root, servers):
+    """All sizes beside each other, since a machine that is slower for a minute would make one of them look worse."""
+    benches, rows = {}, []
+    for grants in sizes:
+        servers.append(server_for(root, grants))
+        benches[grants] = Bench(servers[-1], options)
+        benches[grants].fill(0, grants)
+        rows += benches[grants].rows
+    works = {grants: bench.selects(grants, (4,)) | bench.lookups(grants) | bench.queue(grants) for grants, bench in benches.items()}
+    for what in works[sizes[0]]:
+        rounds = [{grants: works[grants][what]() for grants in sizes} for _ in range(options.rounds)]
+        for grants in sizes:
+            benches[grants].rows = rows
+            benches[grants].report(grants, what, [each[grants] for each in rounds])
+        growth = [each[sizes[-1]]["cpu_us"] / each[sizes[0]]["cpu_us"] for each in rounds]
+        times = statistics.median(growth)
+        print(f"  {'':<48} {times:5.2f} times the CPU at {sizes[-1]} of that at {sizes[0]} ({min(growth):.2f} to {max(growth):.2f})",
+              flush=True)
+        rows.append({"grants": sizes[-1], "what": f"growth: {what}", "times": times, "rounds": growth})
+    return rows
 
 
 def sqlite(grants, seconds):
@@ -238,30 +268,35 @@ def main():
     sizes = options.grants or ([100_000, 1_000_000, 5_000_000] if options.flat else [100_000])
     root = pathlib.Path(tempfile.mkdtemp(prefix="keyfob-bench-pg-"))
     root.chmod(0o755)
-    with huge_pages(buffers(sizes[-1])) if options.flat else contextlib.nullcontext():
-        measure(options, sizes, root)
-
-
-def measure(options, sizes, root):
-    server = None
+    servers = []
     try:
-        server = postgres.Server(root, settings=(f"shared_buffers = {buffers(sizes[-1])}MB", "max_wal_size = 2GB"))
-        subprocess.run([PROGRAM, server.url(), "create", "0", "0"], check=True)
-        bench, before = Bench(server, options), 0
-        for grants in sizes:
-            bench.fill(before, grants)
-            bench.measure_reads(grants)
-            if not options.flat:
-                bench.measure_refreshes(grants)
-                sqlite(grants, options.seconds)
-            before = grants
-        bench.growth()
+        with huge_pages(sum(map(buffers, sizes))) if options.flat else contextlib.nullcontext():
+            rows = (flat if options.flat else beside_pgbench)(options, sizes, root, servers)
         if options.json:
-            options.json.write_text(json.dumps(bench.rows, indent=1))
+            options.json.write_text(json.dumps(rows, indent=1))
     finally:
-        if server is not None:
+        for server in servers:
             server.stop()
         shutil.rmtree(root, ignore_errors=True)
+
+
+def server_for(root, grants):
+    server = postgres.Server(root, name=f"of-{grants}", settings=(f"shared_buffers = {buffers(grants)}MB", "max_wal_size = 2GB"))
+    subprocess.run([PROGRAM, server.url(), "create", "0", "0"], check=True)
+    return server
+
+
+def beside_pgbench(options, sizes, root, servers):
+    servers.append(server_for(root, sizes[-1]))
+    bench, before = Bench(servers[0], options), 0
+    for grants in sizes:
+        bench.fill(before, grants)
+        bench.measure_reads(grants)
+        bench.measure_long_run(grants)
+        bench.measure_refreshes(grants)
+        sqlite(grants, options.seconds)
+        before = grants
+    return bench.rows
 
 
 if __name__ == "__main__":

@@ -2,17 +2,20 @@
 // bench/postgres.py.
 //
 // WHAT: load (by primary key), find (by vehicle), refresh (begin, then commit: two durable transactions, of a grant
-// that was read before), read-refresh (a look-up before each), claim (64 due grants at a time), outlook (what waits),
-// create (the tables). The grants were made by bench/postgres.py; NODE works on its own share of them. Says "ready",
-// waits for a line, works, and prints one line of JSON; CPU is that of this process alone, from the line on.
+// that was read before), read-refresh (a look-up before each), turn (one grant in fifty: claimed in the order in which
+// they are due, then refreshed), claim (64 due grants at a time), outlook (what waits), create (the tables). The grants
+// were made by bench/postgres.py; NODE works on its own share of them. Says "ready", waits for a line, works, and
+// prints one line of JSON; CPU is that of this process alone, from the line on.
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +26,7 @@ namespace {
 using namespace keyfob;
 
 constexpr int kInFlight = 64;
+constexpr std::size_t kPartOfATurn = 50;
 const AppId kApp("app_7f3kq2m9x4");
 
 double seconds_now() {
@@ -72,6 +76,7 @@ struct Work {
   double until = 0;
   std::size_t done = 0;
   std::vector<GrantVersion> versions{};  ///< of its grants, where they are needed
+  WallTime clock{};                      ///< of the due queue, where one is needed
 };
 
 Task<void> load(Work& work, int lane) {
@@ -112,20 +117,24 @@ CommitRequest rotated(const GrantRecord& record, const NodeIdentity& node) {
   return commit;
 }
 
-/// Two durable transactions.
-Task<void> refresh_once(Work& work, std::size_t number, std::uint64_t some_number) {
-  auto& version = work.versions[number - work.first];
-  BeginRequest begin{{kApp, grant_id(number)},
-                     version,
-                     AttemptId(numbered("a", some_number % 1'000'000, 16)),
-                     work.node,
-                     seconds(15),
-                     {}};
+/// Two durable transactions. `due`: when the grant is due again; none: two hours later than it was.
+Task<GrantVersion> renew(Work& work, GrantRef ref, GrantVersion at, std::uint64_t some_number,
+                         std::optional<WallTime> due) {
+  BeginRequest begin{std::move(ref), at,          AttemptId(numbered("a", some_number % 1'000'000, 16)),
+                     work.node,      seconds(15), {}};
   auto begun = co_await work.store.begin(std::move(begin));
   must(begun && std::holds_alternative<Begun>(*begun), "begin");
-  auto committed = co_await work.store.commit(rotated(std::get<Begun>(*begun).record, work.node));
+  auto commit = rotated(std::get<Begun>(*begun).record, work.node);
+  if (due) commit.due_at = *due;
+  auto committed = co_await work.store.commit(std::move(commit));
   must(committed && std::holds_alternative<Committed>(*committed), "commit");
-  version = std::get<Committed>(*committed).record.grant.version;
+  co_return std::get<Committed>(*committed).record.grant.version;
+}
+
+Task<void> refresh_once(Work& work, std::size_t number, std::uint64_t some_number) {
+  auto& version = work.versions[number - work.first];
+  GrantRef ref{kApp, grant_id(number)};
+  version = co_await renew(work, std::move(ref), version, some_number, std::nullopt);
 }
 
 /// Each grant is of one lane alone, which remembers its version, as the engine does.
@@ -172,6 +181,32 @@ Task<void> remember(Work& work) {
   } while (!filter.cursor.empty() && number < work.first + work.grants);
 }
 
+/// To when a grant is due.
+Task<void> go_on(Work& work) {
+  const auto seen = co_await work.store.outlook(kApp, work.clock, 1);
+  must(seen && seen->oldest_due, "outlook");
+  work.clock = std::max(work.clock, *seen->oldest_due) + Milliseconds(50);
+}
+
+/// As the background does it: what is due first is claimed, refreshed, and due again when all the others have been. The
+/// clock is one that goes on as fast as there is work.
+Task<void> take_turn(Work& work, int lane) {
+  Numbers random(static_cast<unsigned>(lane) + 31);
+  while (work.done < work.grants / kPartOfATurn && seconds_now() < work.until) {
+    std::vector<DueShare> shares;
+    shares.push_back({kApp, 8, 1});
+    const auto claimed = co_await work.store.claim_due(std::move(shares), work.clock, minutes(30));
+    must(claimed.has_value(), "claim");
+    if (claimed->size() < 8) co_await go_on(work);
+    for (const auto& record : *claimed) {
+      const std::optional again = work.clock + minutes(60) + Milliseconds(random() % 600'000);
+      GrantRef ref{kApp, record.grant.id};
+      co_await renew(work, std::move(ref), record.grant.version, random(), again);
+      ++work.done;
+    }
+  }
+}
+
 /// Held for no time: what was claimed is due again, behind the others.
 Task<void> claim(Work& work, int lane) {
   if (lane > 0) co_return;
@@ -200,6 +235,7 @@ Task<void> lane_of(const std::string& what, Work& work, int lane) {
   if (what == "find") return find(work, lane);
   if (what == "refresh") return refresh(work, lane);
   if (what == "read-refresh") return read_and_refresh(work, lane);
+  if (what == "turn") return take_turn(work, lane);
   if (what == "outlook") return outlook(work, lane);
   must(what == "claim", "the kind of work");
   return claim(work, lane);
@@ -233,6 +269,7 @@ int main(int argc, char** argv) {
   Work work{**store, node * share, share, {NodeId("node-" + std::to_string(node)), Incarnation(1)}};
   work.versions.resize(work.grants);
   if (what == "refresh") run_all(1, [&](int) { return remember(work); });
+  if (what == "turn") run_all(1, [&](int) { return go_on(work); });
   std::puts("ready");
   std::fflush(stdout);
   must(std::getchar() == '\n', "the start");
