@@ -35,10 +35,13 @@ class SlowReader final : public GrantReader {
   GrantId slow{};
   Milliseconds slow_by = Milliseconds(100);
   bool reading = false;  ///< the slow one, right now
+  bool silent = false;   ///< find() answers after a minute
 
   Task<Result<GrantRecord>> load(GrantRef ref) override;
   Task<Result<std::vector<GrantRecord>>> find(AppId app, GrantSelector selector) override {
-    return real_.find(std::move(app), std::move(selector));
+    if (silent) co_await clock_.sleep(minutes(1));
+    auto found = co_await real_.find(std::move(app), std::move(selector));
+    co_return found;
   }
   Task<Result<GrantPage>> list(GrantFilter filter) override { return real_.list(std::move(filter)); }
 

@@ -45,6 +45,7 @@ class FlakyStore final : public AuditStore {
   Task<Result<void>> append(std::vector<AuditRecord> records) override {
     ++appends;
     if (down) co_return fail(ErrorCode::unavailable, "down");
+    while (silent != nullptr) co_await silent->sleep(seconds(10));
     Result<void> done = co_await store_.append(std::move(records));
     if (std::exchange(lose_answer, false)) co_return fail(ErrorCode::timeout, "the answer was lost");
     co_return done;
@@ -59,6 +60,7 @@ class FlakyStore final : public AuditStore {
   }
   bool down = false;
   bool lose_answer = false;
+  Clock* silent = nullptr;  ///< by which no answer comes
   int appends = 0;
 
  private:
@@ -298,6 +300,24 @@ TEST_F(AuditTrail, where_the_policy_says_so_an_outage_refuses_what_must_be_on_re
   store.down = false;
   pass(seconds(2));
   EXPECT_TRUE(await(trail->record_disclosure(entry("token.disclosed"))));
+}
+
+TEST_F(AuditTrail, nobody_waits_for_a_store_that_does_not_answer_and_what_was_recorded_is_written_later) {
+  for (const bool proceed : {true, false}) {
+    TrailOptions options;
+    options.proceed_on_outage = proceed;
+    start(std::move(options));
+    store.silent = &clock;
+    const BootTime asked = clock.boot();
+    EXPECT_EQ(await(trail->record_disclosure(entry("token.disclosed"))).has_value(), proceed);
+    EXPECT_LE(clock.boot() - asked, seconds(5));
+    store.silent = nullptr;
+    pass(seconds(10));
+    pass(seconds(2));
+    ASSERT_TRUE(await(trail->stop(seconds(10))));
+  }
+  EXPECT_EQ(total("token.disclosed"), 2U);
+  EXPECT_THAT(verified().faults, IsEmpty());
 }
 
 TEST_F(AuditTrail, an_append_whose_answer_was_lost_is_not_written_twice) {

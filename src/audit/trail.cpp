@@ -23,6 +23,7 @@ constexpr std::size_t kBatch = 512;
 constexpr std::size_t kSweep = 2048;  ///< counts that are taken out at once
 constexpr Milliseconds kTick = seconds(1);
 constexpr Milliseconds kRetry = Milliseconds(500);
+constexpr Milliseconds kPatience = seconds(2);  ///< of those who wait for a batch
 
 /// That a caller was given a token in this minute is on record.
 TallyKey disclosed_to(std::string_view actor) { return {TallyKind::disclosed, actor, {}, {}}; }
@@ -74,7 +75,8 @@ struct Trail::State {
   TrailOptions options;
   bool ticking = false;
   WallTime pruned_at{};
-  std::size_t left_over = 0;  // counts of the process before this one that are not in the store yet
+  std::optional<BootTime> appending{};  // since when a batch is on its way
+  std::size_t left_over = 0;            // counts of the process before this one that are not in the store yet
 
   std::mutex mutex{};  // guards what is below
   Line entries{};
@@ -316,6 +318,7 @@ Task<Result<void>> Trail::start(std::optional<AuditHead> kept) {
   }
   state->ticking = true;
   asio::co_spawn(state->executor, tick(state), asio::detached);
+  asio::co_spawn(state->executor, watch(state), asio::detached);
   if (state->idle()) asio::co_spawn(state->executor, pump(state), asio::detached);
   co_return Result<void>();
 }
@@ -347,7 +350,9 @@ Task<void> Trail::pump(std::shared_ptr<State> state) {
     }
     for (;;) {
       std::vector<AuditRecord> copy = records;
+      state->appending = state->clock.boot();
       Result<void> appended = co_await state->append(std::move(copy));
+      state->appending.reset();
       if (appended) break;
       state->failed(appended.error());
       if (state->options.metrics != nullptr) state->options.metrics->count("audit_write_failures");
@@ -357,6 +362,15 @@ Task<void> Trail::pump(std::shared_ptr<State> state) {
     if (state->options.on_durable) state->options.on_durable(state->chain.head());
     state->written(batch);
     state->tell(batch.lines.size());
+  }
+}
+
+/// A store that does not answer is one that cannot be written: nobody waits until it says so.
+Task<void> Trail::watch(std::shared_ptr<State> state) {
+  while (state->ticking) {
+    const bool late = state->appending && state->clock.boot() - *state->appending > kPatience;
+    if (late) state->failed(Error{ErrorCode::unavailable, "the audit store does not answer", {}, {}});
+    co_await state->clock.sleep(kRetry);
   }
 }
 

@@ -52,6 +52,7 @@ class Trail final : public AuditLog {
   struct State;
   static Task<void> pump(std::shared_ptr<State> state);
   static Task<void> tick(std::shared_ptr<State> state);
+  static Task<void> watch(std::shared_ptr<State> state);
   static Task<void> prune(std::shared_ptr<State> state);
   static Task<Result<void>> written(std::shared_ptr<State> state, bool counts);
   std::shared_ptr<State> state_;

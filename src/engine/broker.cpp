@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "engine/grants.hpp"
+#include "engine/wakeup.hpp"
 #include "vault/pair.hpp"
 
 namespace keyfob::engine {
 namespace {
 
 constexpr int kRounds = 3;
+constexpr Milliseconds kStorePatience = seconds(2);  ///< of callers; then the store counts as out of reach
 
 GrantToken answer_of(Grant grant, AccessToken token) {
   GrantToken answer;
@@ -40,8 +42,11 @@ TokenFailure Broker::failure(const Grant& grant, TokenProblem problem, std::stri
 // --- hot path ---
 
 bool Broker::fresh_enough() const {
-  if (context_.clock.boot().time_since_epoch().count() <= valid_until_.load(std::memory_order_relaxed)) return true;
-  return !policy_.refuse_on_store_outage && outage_.load(std::memory_order_relaxed);
+  const Milliseconds over =
+      context_.clock.boot().time_since_epoch() - Milliseconds(valid_until_.load(std::memory_order_relaxed));
+  if (over <= Milliseconds(0)) return true;
+  const bool outage = outage_.load(std::memory_order_relaxed) || over > kStorePatience;
+  return outage && !policy_.refuse_on_store_outage;
 }
 
 bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGrantPtr& wants_refresh) const noexcept {
@@ -65,6 +70,15 @@ bool Broker::try_get(const AppId& app, Subject subject, TokenSlot& out, CachedGr
 }
 
 // --- looking up ---
+
+/// What a caller waits for. A store that does not answer is one that is out of reach.
+template <class T>
+Task<Result<T>> Broker::soon(Task<Result<T>> asked) {
+  std::optional<Result<T>> answer =
+      co_await within(context_.executor, std::move(asked), context_.clock, kStorePatience);
+  if (!answer) co_return fail(ErrorCode::unavailable, "the store does not answer");
+  co_return std::move(*answer);
+}
 
 TokenFailure Broker::store_failure(const Error& error) const {
   TokenFailure failure;
@@ -108,7 +122,7 @@ Task<Broker::Answer<GrantRecord>> Broker::resolve(AppId app, std::string user, s
   GrantSelector selector;
   selector.user = UserId(user);
   selector.vehicle = VehicleId(vehicle);
-  Result<std::vector<GrantRecord>> found = co_await context_.reader.find(app, std::move(selector));
+  Result<std::vector<GrantRecord>> found = co_await soon(context_.reader.find(app, std::move(selector)));
   if (!found) co_return std::unexpected(store_failure(found.error()));
   Answer<GrantRecord> chosen = choose(std::move(*found), !vehicle.empty());
   if (!chosen) co_return chosen;
@@ -121,7 +135,7 @@ Task<Broker::Answer<GrantRecord>> Broker::resolve(AppId app, std::string user, s
 }
 
 Task<Broker::Answer<GrantRecord>> Broker::load(GrantRef ref) {
-  Result<GrantRecord> record = co_await context_.reader.load(std::move(ref));
+  Result<GrantRecord> record = co_await soon(context_.reader.load(std::move(ref)));
   if (!record) co_return std::unexpected(store_failure(record.error()));
   if (auto intact = context_.sealer.verify_association(*record); !intact) {
     co_return std::unexpected(failure(record->grant, TokenProblem::record_damaged, intact.error().what));

@@ -61,6 +61,8 @@ class Broker {
   Answer<GrantToken> from_memory(const AppId& app, Subject subject) const;
   Answer<GrantToken> open(const GrantRecord& record, bool refreshed) const;
   [[nodiscard]] Answer<GrantRecord> choose(std::vector<GrantRecord> found, bool by_vehicle) const;
+  template <class T>
+  Task<Result<T>> soon(Task<Result<T>> asked);
   [[nodiscard]] TokenFailure store_failure(const Error& error) const;
   [[nodiscard]] TokenFailure flight_failure(const Grant& grant, const FlightResult& result) const;
   [[nodiscard]] bool fresh_enough() const;

@@ -29,6 +29,28 @@ TEST_F(EngineTest, AnImportedTokenIsServedUntilItExpires) {
   EXPECT_EQ(world.idp.exchanges(), 0);
 }
 
+TEST_F(EngineTest, NobodyWaitsLongForAStoreThatDoesNotAnswer) {
+  world.import("u1", "v1", minutes(10));
+  ASSERT_TRUE(world.get("v1"));
+  for (const bool refuse : {false, true}) {
+    world.reads.silent = false;
+    world.config.refuse_on_store_outage = refuse;
+    world.restart();
+    ASSERT_TRUE(world.get("v1"));
+    world.reads.silent = true;
+    const BootTime asked = world.clock.boot();
+    const auto known = world.get("v1");
+    const auto unknown = world.get("v2");
+    EXPECT_LE(world.clock.boot() - asked, seconds(5)) << "for both";
+    if (refuse) {
+      EXPECT_EQ(known.error().problem, TokenProblem::store_unavailable);
+    } else {
+      EXPECT_EQ(token_of(known), "access-1") << "it is in memory";
+    }
+    EXPECT_EQ(unknown.error().problem, TokenProblem::store_unavailable);
+  }
+}
+
 TEST_F(EngineTest, AnExpiredTokenIsRefreshedAndBothTokensAreReplaced) {
   const Grant grant = world.import("u1", "v1", seconds(0));
   const auto answer = world.get("v1");

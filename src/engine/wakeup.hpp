@@ -1,8 +1,10 @@
 #pragma once
-// Wakeup and Mailbox: how coroutines of the engine wait for each other. One executor only; a wait ends by notify or by
-// the Clock port's time, so a simulated clock drives it, too.
+// Wakeup, Mailbox and within(): how coroutines of the engine wait for each other. One executor only; a wait ends by
+// notify or by the Clock port's time, so a simulated clock drives it, too.
 
 #include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -56,5 +58,24 @@ class Mailbox {
   bool nudged_ = false;
   Wakeup wakeup_;
 };
+
+/// What `work` answers, or nothing when `limit` has passed first; it goes on then, and its answer is lost.
+template <class T>
+Task<std::optional<T>> within(asio::any_io_executor executor, Task<T> work, Clock& clock, Milliseconds limit) {
+  struct Shared {
+    explicit Shared(const asio::any_io_executor& executor) : done(executor) {}
+    std::optional<T> answer{};
+    Wakeup done;
+  };
+  const auto shared = std::make_shared<Shared>(executor);
+  auto run = [](std::shared_ptr<Shared> into, Task<T> what) -> Task<void> {
+    into->answer.emplace(co_await std::move(what));
+    into->done.notify();
+  };
+  asio::co_spawn(executor, run(shared, std::move(work)), asio::detached);
+  std::function<bool()> ready = [shared] { return shared->answer.has_value(); };
+  co_await shared->done.wait(std::move(ready), clock, limit);
+  co_return std::move(shared->answer);
+}
 
 }  // namespace keyfob::engine
