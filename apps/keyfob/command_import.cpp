@@ -17,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kBatchLines = 10'000;
+constexpr std::size_t kBatchLines = 30'000;
 constexpr std::size_t kBadLinesShown = 100;
 
 struct ImportOptions {

@@ -15,7 +15,7 @@ namespace keyfob::cli {
 namespace {
 
 constexpr std::size_t kLongestLine = 1UL << 20U;
-constexpr std::size_t kBatchBytes = 4UL << 20U;
+constexpr std::size_t kBatchBytes = 16UL << 20U;
 constexpr std::size_t kReadSize = 64UL << 10U;
 constexpr std::array<std::string_view, 7> kColumns = {"user",       "vehicles", "access_token", "refresh_token",
                                                       "expires_in", "scope",    "provider_user"};

@@ -18,7 +18,7 @@
 namespace keyfob::node {
 namespace {
 
-constexpr std::size_t kLargestImport = 8UL << 20U;
+constexpr std::size_t kLargestImport = 24UL << 20U;
 constexpr std::size_t kLargestOutside = 256UL << 10U;  // a webhook
 
 std::size_t thread_count(const config::ServerConfig& server) {

@@ -137,7 +137,7 @@ TEST_F(ApiRequests, of_this_process_bring_their_admission) {
 TEST_F(ApiRequests, with_too_large_a_body_are_refused) {
   EXPECT_THAT(world_.post("/v1/grants", std::string(1024 * 1024 + 1, ' ')), is_problem(413, "too_large"));
   EXPECT_THAT(world_.post("/v1/grants:import", std::string(1024 * 1024 + 1, ' ')), has_status(200));
-  EXPECT_THAT(world_.post("/v1/grants:import", std::string(8 * 1024 * 1024 + 1, ' ')), is_problem(413, "too_large"));
+  EXPECT_THAT(world_.post("/v1/grants:import", std::string(24 * 1024 * 1024 + 1, ' ')), is_problem(413, "too_large"));
 }
 
 TEST_F(ApiRequests, by_HEAD_are_answered_without_a_body) {

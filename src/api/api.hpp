@@ -51,7 +51,7 @@ struct ApiOptions {
   Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh
   Milliseconds key_overlap = hours(24);        ///< how long the old key works after a rotation that does not say
   std::size_t body_bytes = 1024 * 1024;        ///< of a request
-  std::size_t import_bytes = 8 * 1024 * 1024;  ///< of one batch of /v1/grants:import
+  std::size_t import_bytes = 24 * 1024 * 1024;  ///< of one batch of /v1/grants:import
 };
 
 /// handle() may be called from any thread, by any number of coroutines at once; it completes on the awaiting executor.

@@ -9,7 +9,7 @@
 namespace keyfob::api {
 namespace {
 
-constexpr std::size_t kLines = 10'000;
+constexpr std::size_t kLines = 30'000;
 constexpr std::size_t kPart = 1000;  ///< lines in one transaction
 
 /// The grants of some lines that can be stored, with the number of the line each came from.

@@ -8,8 +8,9 @@
 namespace keyfob::engine {
 namespace {
 
-/// What waits together is written together: pages of an index that several parts touch are written once.
-constexpr std::size_t kUnderWay = 8;
+/// What waits together is written together: pages of an index that several parts touch are written once. While one half
+/// is written, the other is made ready; nobody else's write waits for more than these.
+constexpr std::size_t kUnderWay = 16;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 
 #include <csignal>
 #include <future>
+#include <thread>
 
 #include "sqlite_fixture.hpp"
 #include "store/sqlite/damage.hpp"
@@ -66,6 +67,28 @@ TEST_F(SqliteTest, a_batch_that_meets_a_full_disk_is_not_half_imported) {
   const auto answers = run(store->put(std::move(requests)));
   ASSERT_THAT(answers, is_ok());
   for (const auto& answer : *answers) EXPECT_THAT(answer, is_ok());
+}
+
+TEST_F(SqliteTest, a_long_log_is_copied_beside_the_writer_and_never_grows_for_ever) {
+  long_log = 50;
+  open_new();
+  int grants = 0;
+  const auto put_one = [&] {
+    const auto number = std::to_string(grants++);
+    return put(account_grant("g" + number, "user-" + number));
+  };
+  const std::string log = path + "-wal";
+  const auto before = std::filesystem::file_size(path);
+  while (std::filesystem::file_size(log) < 60 * 4096) ASSERT_THAT(put_one(), is_ok());
+  for (int i = 0; i < 500 && std::filesystem::file_size(path) <= before; ++i) {
+    std::this_thread::sleep_for(Milliseconds(20));
+  }
+  EXPECT_GT(std::filesystem::file_size(path), before) << "nobody writes, and it is copied";
+  for (int i = 0; i < 600; ++i) ASSERT_THAT(put_one(), is_ok());
+  EXPECT_LT(std::filesystem::file_size(log), 400 * 4096) << "some 2 000 pages were written";
+  reopen();
+  EXPECT_THAT(run(store->check()).value(), testing::IsEmpty());
+  EXPECT_THAT(load(account_grant("g" + std::to_string(grants - 1), "user")), is_ok());
 }
 
 TEST_F(SqliteTest, a_lock_held_by_another_process_is_an_outage_for_writes_only) {

@@ -20,6 +20,7 @@ class SqliteTest : public testing::Test {
     options.clock = &clock;
     options.boot_id = boot_id;
     options.busy_timeout = Milliseconds(50);
+    options.long_log_pages = long_log;
     return SqliteStore::open(file, options);
   }
   void open_new() { store = try_open(path, true).value(); }
@@ -67,6 +68,7 @@ class SqliteTest : public testing::Test {
   std::string path = folder.file("keyfob.db");
   ManualClock clock;
   std::string boot_id = "boot-1";
+  int long_log = SqliteOptions{}.long_log_pages;
   std::unique_ptr<SqliteStore> store;
 };
 

@@ -7,6 +7,7 @@
 #include "store/sqlite/app_token_queries.hpp"
 #include "store/sqlite/async.hpp"
 #include "store/sqlite/audit_queries.hpp"
+#include "store/sqlite/checkpointer.hpp"
 #include "store/sqlite/directory_queries.hpp"
 #include "store/sqlite/file_guard.hpp"
 #include "store/sqlite/grant_queries.hpp"
@@ -23,9 +24,10 @@ using sqlite::submit;
 struct SqliteStore::Machinery {
   Machinery(sqlite::StoreClock the_clock, std::unique_ptr<Connection> writing,
             std::unique_ptr<sqlite::Mirroring> mirroring, std::vector<std::unique_ptr<Connection>> reading,
-            Metrics* metrics)
+            std::unique_ptr<sqlite::Checkpointer> copying, Metrics* metrics)
       : clock(std::move(the_clock)),
         readers(std::move(reading), metrics),
+        checkpointer(std::move(copying)),
         writer(std::move(writing), std::move(mirroring), metrics) {}
 
   sqlite::StoreClock clock;
@@ -33,6 +35,7 @@ struct SqliteStore::Machinery {
   std::int64_t seen_version = 0;     // what SQLite's data_version was when we last looked
   std::uint64_t foreign_writes = 0;  // how often it had changed
   sqlite::Readers readers;
+  std::unique_ptr<sqlite::Checkpointer> checkpointer{};  // before the writer, who tells it
   sqlite::Writer writer;
 };
 
@@ -90,6 +93,17 @@ Result<std::vector<std::unique_ptr<Connection>>> open_readers(const std::string&
   return connections;
 }
 
+/// A working copy is not worth it: nobody waits for its disk.
+Result<std::unique_ptr<sqlite::Checkpointer>> watch_log(const std::string& path, const SqliteOptions& options,
+                                                        Connection& writer) {
+  if (options.mirror != nullptr) return nullptr;
+  sqlite::ConnectionOptions settings;
+  settings.busy_timeout = options.busy_timeout;
+  auto connection = Connection::open(path, settings);
+  if (!connection) return fail(std::move(connection.error()));
+  return std::make_unique<sqlite::Checkpointer>(std::move(*connection), writer, options.long_log_pages);
+}
+
 std::int64_t data_version(Connection& connection) {
   auto query = connection.query("PRAGMA data_version");
   return query.step() ? query.integer() : 0;
@@ -113,9 +127,11 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& path, 
   if (!mirroring) return fail(std::move(mirroring.error()));
   auto readers = open_readers(path, options);
   if (!readers) return fail(std::move(readers.error()));
+  auto checkpointer = watch_log(path, options, **writer);
+  if (!checkpointer) return fail(std::move(checkpointer.error()));
   const auto version = data_version(**writer);
   auto machinery = std::make_unique<Machinery>(std::move(*clock), std::move(*writer), std::move(*mirroring),
-                                               std::move(*readers), options.metrics);
+                                               std::move(*readers), std::move(*checkpointer), options.metrics);
   machinery->seen_version = version;
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(machinery)));
 }

@@ -26,6 +26,7 @@ struct SqliteOptions {
   Milliseconds busy_timeout = seconds(5);  ///< how long another process may hold the write lock
   int cache_kib = 16384;                   ///< page cache of each connection that reads
   int writer_cache_kib = 65536;            ///< of the one that writes: what an import touches at random lies in it
+  int long_log_pages = 16'000;             ///< of write-ahead log, 4 KiB each, before it is copied into the file
   const Clock* clock = nullptr;            ///< null: the system's; used on the store's threads
   std::string boot_id{};                   ///< empty: the system's
   Metrics* metrics = nullptr;              ///< what calls take; null: nobody wants to know
