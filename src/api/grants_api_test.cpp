@@ -364,7 +364,7 @@ TEST_F(GrantsApi, a_dry_run_of_an_import_stores_nothing) {
 
 TEST_F(GrantsApi, an_import_of_many_is_bounded_and_keeps_to_the_callers_users) {
   std::string lines;
-  for (int i = 0; i < 10'001; ++i) lines += "{}\n";
+  for (int i = 0; i < 30'001; ++i) lines += "{}\n";
   EXPECT_THAT(world_.post("/v1/grants:import", lines), is_problem(400, "limit_exceeded"));
   keep_to("for-ada", {"ada"});
   const auto report = json_of(

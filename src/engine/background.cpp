@@ -5,6 +5,14 @@
 #include <boost/asio/detached.hpp>
 
 namespace keyfob::engine {
+namespace {
+
+bool can_ask(const Grant& grant) {
+  const bool refreshable = grant.status == GrantStatus::active || grant.status == GrantStatus::suspect;
+  return refreshable && !is_provisional(grant);
+}
+
+}  // namespace
 
 Task<Result<void>> Background::first_round() {
   parts_.refresher.reload_held();
@@ -165,8 +173,23 @@ Task<void> Background::settle_spooled(SpooledPair spooled) {
 Task<void> Background::probe_suspended() {
   for (const GrantRef& ref : parts_.refresher.due_probes()) {
     Result<GrantRecord> record = co_await context_.reader.load(ref);
+    if (!record && record.error().code != ErrorCode::not_found) continue;
+    if (!record || !can_ask(record->grant)) record = co_await another_probe(ref.app);
     if (record) parts_.refresher.start(std::move(*record), Purpose::background);
   }
+}
+
+/// The grant by which the application was suspended was revoked meanwhile, or is gone: another one asks from now on.
+Task<Result<GrantRecord>> Background::another_probe(AppId app) {
+  GrantFilter filter;
+  filter.app = std::move(app);
+  filter.status = GrantStatus::active;
+  Result<GrantPage> page = co_await context_.reader.list(std::move(filter));
+  if (!page) co_return fail(page.error());
+  const auto other = std::ranges::find_if(page->grants, can_ask, &GrantRecord::grant);
+  if (other == page->grants.end()) co_return fail(ErrorCode::not_found, "no grant is left that could ask");
+  parts_.refresher.remember_probe({other->grant.app, other->grant.id});
+  co_return std::move(*other);
 }
 
 }  // namespace keyfob::engine

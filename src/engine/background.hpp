@@ -53,6 +53,7 @@ class Background : public std::enable_shared_from_this<Background> {
   Task<void> replay_spool();
   Task<void> settle_spooled(SpooledPair spooled);
   Task<void> probe_suspended();
+  Task<Result<GrantRecord>> another_probe(AppId app);
   [[nodiscard]] bool recover_now(const Grant& grant, const ApplicationView& app) const;
   [[nodiscard]] bool recover_late(const Grant& grant, const ApplicationView& app) const;
 

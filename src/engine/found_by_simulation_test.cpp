@@ -33,6 +33,18 @@ class FoundBySimulation : public ::testing::Test {
   World world;
 };
 
+TEST_F(FoundBySimulation, ASuspendedApplicationComesBackAlsoWhenTheGrantThatFoundOutIsRevoked) {
+  const Grant grant = world.import("u1", "v1", hours(1));
+  world.import("u2", "v2", hours(1));
+  world.idp.client_secret = "changed";
+  ASSERT_FALSE(world.run(world.engine->refresh({grant.app, grant.id}, seconds(30))));
+  ASSERT_EQ(*world.run(world.engine->revoke({grant.app, grant.id}, false)), engine::RevokeState::done);
+  world.idp.client_secret = "secret";
+  EXPECT_EQ(world.engine->status().suspended.size(), 1U);
+  world.pass(seconds(40));
+  EXPECT_TRUE(world.engine->status().suspended.empty()) << "nobody asked for anything";
+}
+
 TEST_F(FoundBySimulation, RetriesOfOneGrantDoNotFillTheSpool) {
   for (int taken = 0; taken < 63; ++taken) ASSERT_TRUE(world.spool.reserve());  // one is left
   world.import("u1", "v1", seconds(0));

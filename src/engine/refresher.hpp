@@ -109,6 +109,8 @@ class Refresher {
   [[nodiscard]] std::vector<AppId> suspended() const;
   /// Suspended applications whose probe is due, by the grant to ask with.
   [[nodiscard]] std::vector<GrantRef> due_probes();
+  /// By this grant its suspended application is asked again.
+  void remember_probe(GrantRef ref) { probes_[ref.app] = ref; }
   /// Flights that only wait for answers that may still come are not waited for.
   [[nodiscard]] bool idle() const { return flights_.empty(); }
   [[nodiscard]] RefreshContext& context() { return context_; }
@@ -126,7 +128,6 @@ class Refresher {
   /// Too many refusals at once: marks made in this burst are taken back when refreshes succeed again.
   void burst(const AppId& app, WallTime now);
   void succeeded(const GrantRef& ref);
-  void remember_probe(GrantRef ref) { probes_[ref.app] = ref; }
 
   RefreshContext context_;
   std::unordered_map<GrantId, std::shared_ptr<Flight>> flights_;
