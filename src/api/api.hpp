@@ -45,12 +45,12 @@ struct ApiOptions {
   std::function<void()> access_changed{};
   /// Wraps every data key by the master key that the reference names; empty: cannot be done here. Engine executor.
   std::function<Task<Result<Rewrapped>>(std::string reference)> rewrap{};
-  RequestLog* requests = nullptr;              ///< null: no line is written; outlives the Api
-  AuditLog* audit = nullptr;                   ///< null: nothing is put on record; outlives the Api, as the reader does
-  AuditReader* audit_reader = nullptr;         ///< null: /v1/audit says that there is none
-  Milliseconds patience = seconds(30);         ///< how long a call waits for a refresh
-  Milliseconds key_overlap = hours(24);        ///< how long the old key works after a rotation that does not say
-  std::size_t body_bytes = 1024 * 1024;        ///< of a request
+  RequestLog* requests = nullptr;        ///< null: no line is written; outlives the Api
+  AuditLog* audit = nullptr;             ///< null: nothing is put on record; outlives the Api, as the reader does
+  AuditReader* audit_reader = nullptr;   ///< null: /v1/audit says that there is none
+  Milliseconds patience = seconds(30);   ///< how long a call waits for a refresh
+  Milliseconds key_overlap = hours(24);  ///< how long the old key works after a rotation that does not say
+  std::size_t body_bytes = 1024 * 1024;  ///< of a request
   std::size_t import_bytes = 24 * 1024 * 1024;  ///< of one batch of /v1/grants:import
 };
 
