@@ -26,19 +26,8 @@ struct Question {
   std::string key{};
   std::vector<Call> calls{};
   bool news = false;                  ///< other nodes have to learn of it
-  bool brief = false;                 ///< see brief_question
   std::optional<Arguments> common{};  ///< there is one call, and its arguments are a row; see batch.hpp
 };
-
-/// A small read that somebody waits for, or asks again soon: how it is told that the store is out of reach, which they
-/// can bear, and which must not keep a lane from those who wait.
-template <class... Calls>
-[[nodiscard]] Question brief_question(Calls... calls) {
-  Question question;
-  (question.calls.push_back(std::move(calls)), ...);
-  question.brief = true;
-  return question;
-}
 
 /// Whether a dialogue changes something that other nodes remember.
 enum class News : std::uint8_t { yes, no };
@@ -79,7 +68,6 @@ class StatementsJob final : public AwaitedJob<Answer, Handler> {
       : AwaitedJob<Answer, Handler>(std::move(handler), std::move(question.key)),
         calls_(std::move(question.calls)),
         news_(question.news),
-        brief_(question.brief),
         common_(std::move(question.common)),
         decode_(std::move(decode)) {}
   [[nodiscard]] std::span<const Call> calls() const override { return calls_; }
@@ -87,12 +75,10 @@ class StatementsJob final : public AwaitedJob<Answer, Handler> {
   void answered(std::span<Rows> rows) override { this->answer_.emplace(decode_(rows)); }
   Outcome run(Session&) override { return {}; }
   [[nodiscard]] bool is_news() const override { return news_; }
-  [[nodiscard]] bool is_brief() const override { return brief_; }
 
  private:
   std::vector<Call> calls_;
   bool news_;
-  bool brief_;
   std::optional<Arguments> common_;
   Decode decode_;
 };

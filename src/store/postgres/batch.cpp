@@ -21,7 +21,6 @@ Call call_for(const Jobs& rows) {
 bool go_together(const Jobs& jobs, const Job& more) {
   const Job& first = *jobs.front();
   if (first.calls().empty() || more.calls().empty() || is_row(first) != is_row(more)) return false;
-  if (first.is_brief() != more.is_brief()) return false;
   if (!is_row(first)) return true;
   const auto same_key = [&](const auto& job) { return job->key() == more.key(); };
   return first.calls().front().sql == more.calls().front().sql && *first.common() == *more.common() &&

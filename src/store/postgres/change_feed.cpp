@@ -54,7 +54,7 @@ std::string ChangeTracker::cursor_of(const Place& place) {
 
 // The snapshot is taken first: what it calls running is looked for again the next time.
 Question ChangeTracker::question(const std::string& cursor) const {
-  Question question = brief_question(call(kNow));
+  Question question{{}, {call(kNow)}};
   if (const auto place = place_from(cursor)) {
     question.calls.push_back(call(kChanged, place->oldest, writer_, kMostChanges + 1));
     question.calls.push_back(call(kRemoved, place->oldest, writer_, kMostChanges + 1));

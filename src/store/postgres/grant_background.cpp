@@ -69,7 +69,7 @@ std::vector<GrantRecord> read_claimed(std::span<Rows> shares) {
 }
 
 Question outlook_question(const AppId& app, WallTime now, std::size_t count_at_most) {
-  return brief_question(call(kOldestDue, app), call(kHowManyDue, app, now, count_at_most), call(kOverdue, app, now));
+  return {{}, {call(kOldestDue, app), call(kHowManyDue, app, now, count_at_most), call(kOverdue, app, now)}};
 }
 
 DueOutlook read_outlook(std::span<Rows> rows) {
@@ -87,12 +87,11 @@ DueOutlook read_outlook(std::span<Rows> rows) {
 }
 
 Question abandoned_question(const NodeIdentity& node, std::size_t limit) {
-  return brief_question(call(kAbandoned, node.id, node.incarnation, limit));
+  return {{}, {call(kAbandoned, node.id, node.incarnation, limit)}};
 }
 
 Question health_question(const GrantRef& asking, WallTime since) {
-  return brief_question(call(kSuccesses, asking.app, asking.grant, since, minute_of(since)),
-                        call(kRefused, asking.app, since));
+  return {{}, {call(kSuccesses, asking.app, asking.grant, since, minute_of(since)), call(kRefused, asking.app, since)}};
 }
 
 RefreshHealth read_health(std::span<Rows> rows) {

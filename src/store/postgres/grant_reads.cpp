@@ -40,12 +40,12 @@ constexpr char kNextApplication[] = "SELECT app_id FROM grants WHERE app_id > $1
 
 }  // namespace
 
-Question load_question(const GrantRef& ref) { return brief_question(call(kLoad, ref.app, ref.grant)); }
+Question load_question(const GrantRef& ref) { return {ref.grant.str(), {call(kLoad, ref.app, ref.grant)}}; }
 
 Question find_question(const AppId& app, const GrantSelector& selector) {
-  if (selector.vehicle.empty()) return brief_question(call(kFindByUser, app, selector.user));
-  if (selector.user.empty()) return brief_question(call(kFindByVehicle, app, selector.vehicle));
-  return brief_question(call(kFindByBoth, app, selector.vehicle, selector.user));
+  if (selector.vehicle.empty()) return {{}, {call(kFindByUser, app, selector.user)}};
+  if (selector.user.empty()) return {{}, {call(kFindByVehicle, app, selector.vehicle)}};
+  return {{}, {call(kFindByBoth, app, selector.vehicle, selector.user)}};
 }
 
 Question page_question(const GrantFilter& filter, const PagePosition& after, std::size_t limit) {

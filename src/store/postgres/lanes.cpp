@@ -89,9 +89,9 @@ class Lanes::Lane {
   void without_connection();
   void run_together(Jobs jobs);
   void run_dialogue(std::unique_ptr<Job> job);
-  /// Tries as often as it helps. `attempt` is Outcome(Session&); a brief one that waited in vain has had its time.
+  /// Tries as often as it helps. `attempt` is Outcome(Session&).
   template <class Attempt>
-  Outcome persistently(Attempt attempt, bool brief);
+  Outcome persistently(Attempt attempt);
   [[nodiscard]] bool worth_another_try(const Outcome& outcome) const;
 
   Lanes& lanes_;
@@ -160,7 +160,7 @@ bool Lanes::Lane::worth_another_try(const Outcome& outcome) const {
 }
 
 template <class Attempt>
-Outcome Lanes::Lane::persistently(Attempt attempt, bool brief) {
+Outcome Lanes::Lane::persistently(Attempt attempt) {
   Outcome outcome;
   for (int tries = 0; tries < kTries; ++tries) {
     if (!connected()) {
@@ -170,7 +170,7 @@ Outcome Lanes::Lane::persistently(Attempt attempt, bool brief) {
     }
     outcome = attempt(*session_);
     if (outcome.kind == Outcome::Kind::refused && remedy_of(outcome.sqlstate) == Remedy::another_server) disconnect();
-    if (!worth_another_try(outcome) || (brief && outcome.in_vain)) break;
+    if (!worth_another_try(outcome)) break;
   }
   if (lanes_.options_.only_reads && outcome.error.code == ErrorCode::timeout) {
     outcome.error.code = ErrorCode::unavailable;
@@ -181,15 +181,7 @@ Outcome Lanes::Lane::persistently(Attempt attempt, bool brief) {
 void Lanes::Lane::run_together(Jobs jobs) {
   std::ranges::stable_sort(jobs, {}, [](const auto& job) { return job->key(); });
   const Batch batch(jobs);
-  const bool brief = jobs.front()->is_brief();
-  auto outcome = persistently(
-      [&](Session& session) {
-        if (brief) session.set_patience(lanes_.settings_.brief_timeout);
-        auto ended = session.run(batch.calls());
-        session.set_patience(session.usual_patience());
-        return ended;
-      },
-      brief);
+  auto outcome = persistently([&](Session& session) { return session.run(batch.calls()); });
   if (outcome.kind == Outcome::Kind::done) {
     if (lanes_.options_.news && any_news(jobs)) lanes_.options_.news();
     batch.deliver(outcome.rows);
@@ -205,7 +197,7 @@ void Lanes::Lane::run_together(Jobs jobs) {
 }
 
 void Lanes::Lane::run_dialogue(std::unique_ptr<Job> job) {
-  const auto outcome = persistently([&](Session& session) { return job->run(session); }, false);
+  const auto outcome = persistently([&](Session& session) { return job->run(session); });
   std::optional<Error> failure;
   if (outcome.kind != Outcome::Kind::done) failure = outcome.error;
   if (!failure && lanes_.options_.news && job->is_news()) lanes_.options_.news();

@@ -44,8 +44,6 @@ class Job {
   [[nodiscard]] virtual std::string_view key() const = 0;
   /// Once it is committed, other nodes have something to learn.
   [[nodiscard]] virtual bool is_news() const = 0;
-  /// Not worth more than Settings::brief_timeout, nor another try after it.
-  [[nodiscard]] virtual bool is_brief() const { return false; }
 };
 using Jobs = std::vector<std::unique_ptr<Job>>;
 

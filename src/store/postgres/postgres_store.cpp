@@ -29,7 +29,6 @@ pg::Settings settings_for(const std::string& url, const PostgresOptions& options
   settings.url = url;
   settings.own_backend = options.own_backend;
   settings.answer_timeout = options.answer_timeout;
-  settings.brief_timeout = options.brief_timeout;
   settings.statement_timeout = options.statement_timeout;
   settings.lock_timeout = options.lock_timeout;
   return settings;

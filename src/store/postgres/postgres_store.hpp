@@ -32,7 +32,6 @@ struct PostgresOptions {
   bool own_backend = true;
   std::string listen_url{};                  ///< where notifications are heard: not a pooler's. Empty: the store's own
   Milliseconds answer_timeout = seconds(8);  ///< then a connection is given up
-  Milliseconds brief_timeout = seconds(2);   ///< the same for load, find and changes_since, whose callers know better
   Milliseconds statement_timeout = seconds(6);  ///< the server's own limit, where own_backend lets us set it
   Milliseconds lock_timeout = seconds(3);
   Metrics* metrics = nullptr;  ///< what calls take; null: nobody wants to know

@@ -109,12 +109,6 @@ Outcome Session::run(const Call& call) {
 
 Outcome Session::run(std::span<const Call* const> calls) {
   const BootTime deadline = now() + patience_;
-  Outcome outcome = run_until(calls, deadline);
-  outcome.in_vain = !alive() && now() >= deadline;
-  return outcome;
-}
-
-Outcome Session::run_until(std::span<const Call* const> calls, BootTime deadline) {
   preparing_.clear();
   answered_ = 0;
   warned_ = false;

@@ -26,7 +26,6 @@ struct Settings {
   bool own_backend = true;
   Milliseconds connect_timeout = seconds(3);    ///< per host, unless the URL says otherwise
   Milliseconds answer_timeout = seconds(8);     ///< then the connection is given up and the outcome is unknown
-  Milliseconds brief_timeout = seconds(2);      ///< the same for what a caller of the API waits for; see Question
   Milliseconds statement_timeout = seconds(6);  ///< the server's own limit; shorter, so that outcomes stay known
   Milliseconds lock_timeout = seconds(3);
   /// The host of the URL that was the primary last; all connections of a store try it first.
@@ -45,7 +44,6 @@ struct Outcome {
   std::vector<Rows> rows{};  ///< done: one per statement
   std::string sqlstate{};    ///< refused
   Error error{};             ///< all but done
-  bool in_vain = false;      ///< the patience is over: the server may be out of reach altogether
 };
 
 class Session {
@@ -77,7 +75,6 @@ class Session {
  private:
   explicit Session(pg_conn* connection, const Settings& settings)
       : connection_(connection), settings_(settings), patience_(settings.answer_timeout) {}
-  Outcome run_until(std::span<const Call* const> calls, BootTime deadline);
   Result<void> prepare_for_use();
   Result<void> check_durability();
   bool send(const Call& call);
