@@ -192,7 +192,7 @@ Task<void> go_on(Work& work) {
 /// clock is one that goes on as fast as there is work.
 Task<void> take_turn(Work& work, int lane) {
   Numbers random(static_cast<unsigned>(lane) + 31);
-  while (work.done < work.grants / kPartOfATurn && seconds_now() < work.until) {
+  while (work.done < work.grants / kPartOfATurn) {
     std::vector<DueShare> shares;
     shares.push_back({kApp, 8, 1});
     const auto claimed = co_await work.store.claim_due(std::move(shares), work.clock, minutes(30));

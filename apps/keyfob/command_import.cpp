@@ -18,6 +18,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kBatchLines = 30'000;
+constexpr std::size_t kMostVerified = 10'000;
 constexpr std::size_t kBadLinesShown = 100;
 
 struct ImportOptions {
@@ -249,7 +250,7 @@ void add_import_command(CLI::App& grants, Action& chosen) {
   command.add_flag("--replace", o->replace,
                    "Let the file win over what is stored, also over pairs that were rotated since");
   command.add_option("--verify", o->verify, "Try the access tokens of N lines at the provider; rotates nothing")
-      ->check(CLI::Range(std::size_t{1}, kBatchLines))
+      ->check(CLI::Range(std::size_t{1}, kMostVerified))
       ->type_name("N");
   command.callback([o, &chosen] { chosen = [o](Context& c) { return import_file(c, *o); }; });
 }

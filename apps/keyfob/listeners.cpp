@@ -6,6 +6,7 @@
 #include <thread>
 #include <utility>
 
+#include "api/api.hpp"
 #include "apps/keyfob/console_census.hpp"
 #include "apps/keyfob/gateway_service.hpp"
 #include "apps/keyfob/inherited.hpp"
@@ -18,7 +19,6 @@
 namespace keyfob::node {
 namespace {
 
-constexpr std::size_t kLargestImport = 24UL << 20U;
 constexpr std::size_t kLargestOutside = 256UL << 10U;  // a webhook
 
 std::size_t thread_count(const config::ServerConfig& server) {
@@ -46,7 +46,7 @@ http::ServerConfig common_config(const config::Config& config) {
   http::ServerConfig out;
   if (server.tls) out.tls = http::TlsFiles{server.tls->certificate, server.tls->key, server.tls->client_ca};
   out.limits.head_bytes = server.max_header;
-  out.limits.body_bytes = std::max<std::size_t>(kLargestImport, server.max_body);
+  out.limits.body_bytes = std::max<std::size_t>(api::kLargestImport, server.max_body);
   out.limits.replay_bytes = server.max_body;
   out.limits.connections = server.max_connections;
   out.limits.head = server.header_timeout;

@@ -31,6 +31,9 @@ struct Rewrapped {
   bool created = false;  ///< the master key's file was not there before
 };
 
+/// Bytes; the listeners have to let as much through.
+inline constexpr std::size_t kLargestImport = std::size_t{24} * 1024 * 1024;
+
 struct ApiOptions {
   std::string version{};
   /// Whether requests are accepted; empty: always. While false only /healthz, /readyz, /metrics and /openapi.json
@@ -45,13 +48,13 @@ struct ApiOptions {
   std::function<void()> access_changed{};
   /// Wraps every data key by the master key that the reference names; empty: cannot be done here. Engine executor.
   std::function<Task<Result<Rewrapped>>(std::string reference)> rewrap{};
-  RequestLog* requests = nullptr;        ///< null: no line is written; outlives the Api
-  AuditLog* audit = nullptr;             ///< null: nothing is put on record; outlives the Api, as the reader does
-  AuditReader* audit_reader = nullptr;   ///< null: /v1/audit says that there is none
-  Milliseconds patience = seconds(30);   ///< how long a call waits for a refresh
-  Milliseconds key_overlap = hours(24);  ///< how long the old key works after a rotation that does not say
-  std::size_t body_bytes = 1024 * 1024;  ///< of a request
-  std::size_t import_bytes = 24 * 1024 * 1024;  ///< of one batch of /v1/grants:import
+  RequestLog* requests = nullptr;             ///< null: no line is written; outlives the Api
+  AuditLog* audit = nullptr;                  ///< null: nothing is put on record; outlives the Api, as the reader does
+  AuditReader* audit_reader = nullptr;        ///< null: /v1/audit says that there is none
+  Milliseconds patience = seconds(30);        ///< how long a call waits for a refresh
+  Milliseconds key_overlap = hours(24);       ///< how long the old key works after a rotation that does not say
+  std::size_t body_bytes = 1024 * 1024;       ///< of a request
+  std::size_t import_bytes = kLargestImport;  ///< of one batch of /v1/grants:import
 };
 
 /// handle() may be called from any thread, by any number of coroutines at once; it completes on the awaiting executor.

@@ -10,6 +10,7 @@ namespace keyfob::api {
 namespace {
 
 constexpr std::size_t kLines = 30'000;
+constexpr std::size_t kProbed = 10'000;
 constexpr std::size_t kPart = 1000;  ///< lines in one transaction
 
 /// The grants of some lines that can be stored, with the number of the line each came from.
@@ -44,10 +45,10 @@ Answer<engine::NewGrant> read_line(const Call& call, std::string_view line) {
   return grant;
 }
 
-Answer<void> count_lines(std::string_view text) {
+Answer<void> count_lines(std::string_view text, std::size_t most) {
   const auto breaks = static_cast<std::size_t>(std::ranges::count(text, '\n'));
-  if (breaks + (text.empty() || text.ends_with('\n') ? 0 : 1) <= kLines) return {};
-  return refuse("limit_exceeded", "more than " + std::to_string(kLines) + " lines", "send them in several requests");
+  if (breaks + (text.empty() || text.ends_with('\n') ? 0 : 1) <= most) return {};
+  return refuse("limit_exceeded", "more than " + std::to_string(most) + " lines", "send them in several requests");
 }
 
 /// The next lines of the body, as many as make one part. Empty: there are no more.
@@ -120,7 +121,7 @@ Task<Outcome> import_grants(Services& services, Call call) {
   const auto rules = rules_of(call);
   if (!rules) co_return std::unexpected(rules.error());
   Place place{call.request.body};
-  if (const auto few = count_lines(place.text); !few) co_return std::unexpected(few.error());
+  if (const auto few = count_lines(place.text, kLines); !few) co_return std::unexpected(few.error());
   ImportReport report;
   const auto flow = std::make_shared<engine::ImportFlow>(services.engine.executor(), services.engine.grants(),
                                                          (*app)->app().id, *rules);
@@ -145,7 +146,7 @@ Task<Outcome> probe_grants(Services& services, Call call) {
   const auto app = app_of(services, call);
   if (!app) co_return std::unexpected(app.error());
   Place place{call.request.body};
-  if (const auto few = count_lines(place.text); !few) co_return std::unexpected(few.error());
+  if (const auto few = count_lines(place.text, kProbed); !few) co_return std::unexpected(few.error());
   ImportReport report;
   for (Batch batch = read_part(call, place, report); !batch.grants.empty(); batch = read_part(call, place, report)) {
     for (std::size_t i = 0; i < batch.grants.size(); ++i) {
