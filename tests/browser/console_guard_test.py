@@ -155,15 +155,16 @@ class Secrets(ConsoleCase):
 class Many(ConsoleCase):
     def fill(self, pattern, count):
         """Copies of one grant, straight into the file: what lists and look-ups see of a big installation."""
-        columns = [row[1] for row in self.world.sql("PRAGMA table_info(grants)")]
+        columns = [row[1] for row in self.world.sql("PRAGMA table_info(grants)") if row[1] != "number"]
         changed = {"grant_id": "'g' || printf('%09d', n)", "user_id": "'many-' || n",
-                   "vehicles": "'9:' || printf('c%08d', n) || ','", "status": "CASE WHEN n % 1000 = 0 THEN 'needs_reauth' ELSE status END",
+                   "vehicles": "'9:' || printf('c%08d', n)", "status": "CASE WHEN n % 1000 = 0 THEN 'needs_reauth' ELSE status END",
                    "provider_user": "'owner-' || n"}
         numbers = f"WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) "
         chosen = ", ".join(changed.get(column, column) for column in columns)
         self.world.sql(f"{numbers} INSERT INTO grants ({', '.join(columns)}) SELECT {chosen} FROM c, grants WHERE grant_id = ?", pattern)
-        self.world.sql(f"{numbers} INSERT INTO grant_vehicles (app_id, vehicle_id, grant_id) SELECT app_id, printf('c%08d', n), "
-                       "'g' || printf('%09d', n) FROM c, grants WHERE grants.grant_id = ?", pattern)
+        for kind, text in (("user", "user_id"), ("vehicle", "substr(vehicles, 3, 9)")):
+            self.world.sql(f"INSERT INTO grant_keys SELECT grant_key('{kind}', app_id, {text}), number FROM grants "
+                           "WHERE provider_user LIKE 'owner-%'")
 
     def test_a_big_installation_is_searched_and_listed_by_its_indexes(self):
         pair = self.world.import_grant("first")

@@ -2,6 +2,9 @@
 #include <sys/stat.h>
 
 #include "sqlite_fixture.hpp"
+#include "store/sqlite/connection.hpp"
+#include "store/sqlite/grant_keys.hpp"
+#include "store/sqlite/schema.hpp"
 
 namespace keyfob::contract {
 namespace {
@@ -201,13 +204,84 @@ TEST_F(SqliteTest, a_vehicle_pointed_at_another_grant_shows_in_what_the_mac_cove
   open_new();
   ASSERT_THAT(put(account_grant("g1", "alice")), is_ok());
   ASSERT_THAT(put(account_grant("g2", "bob")), is_ok());
-  sql(path, "UPDATE grant_vehicles SET grant_id = 'g2' WHERE vehicle_id = 'g1-v1'");
+  sql(path, "UPDATE grant_keys SET number = (SELECT number FROM grants WHERE grant_id = 'g2') WHERE key = " +
+                std::to_string(static_cast<std::int64_t>(sqlite::key_of(kApp, VehicleId("g1-v1")))));
   GrantSelector selector;
   selector.vehicle = VehicleId("g1-v1");
   const auto found = run(store->find(kApp, selector)).value();
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found[0].grant.id, GrantId("g2"));
   EXPECT_THAT(found[0].grant.vehicles, testing::Contains(VehicleId("g1-v1"))) << "so bob's MAC cannot verify";
+}
+
+TEST_F(SqliteTest, a_grant_given_to_another_user_is_found_by_the_one_its_mac_is_for) {
+  open_new();
+  ASSERT_THAT(put(account_grant("g1", "alice")), is_ok());
+  sql(path, "UPDATE grants SET user_id = 'mallory'");
+  EXPECT_THAT(run(store->find(kApp, {UserId("mallory"), {}})).value(), testing::IsEmpty());
+  const auto found = run(store->find(kApp, {UserId("alice"), {}})).value();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].grant.user, UserId("alice")) << "for whom its MAC was made; mallory's would not verify";
+}
+
+TEST_F(SqliteTest, texts_of_one_hash_are_told_apart) {
+  const UserId user("8yn0iYCKYHlIj4-BwPqk");
+  const UserId other_user("GReLUrM4wMqfg9yzV3KQ");
+  const VehicleId vehicle("gMPflVXtwGDXbIhP73TX");
+  const VehicleId other_vehicle("LtHf1prlU1bCeYZEdqWf");
+  ASSERT_EQ(sqlite::key_of(kApp, user), sqlite::key_of(kApp, other_user));
+  ASSERT_EQ(sqlite::key_of(kApp, vehicle), sqlite::key_of(kApp, other_vehicle));
+  open_new();
+  const auto grant = vehicle_grant("g1", user.str(), vehicle.str());
+  ASSERT_THAT(put(grant), is_ok());
+  EXPECT_THAT(run(store->find(kApp, {other_user, {}})).value(), testing::IsEmpty());
+  EXPECT_THAT(run(store->find(kApp, {{}, other_vehicle})).value(), testing::IsEmpty());
+  ASSERT_THAT(put(vehicle_grant("g2", other_user.str(), other_vehicle.str())), is_ok());
+  ASSERT_THAT(run(store->remove({kApp, grant.grant.id})), is_ok());
+  for (const GrantSelector& asked : {GrantSelector{other_user, {}}, {{}, other_vehicle}, {other_user, other_vehicle}}) {
+    const auto found = run(store->find(kApp, asked)).value();
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found[0].grant.id, GrantId("g2"));
+  }
+  GrantFilter filter;
+  filter.app = kApp;
+  for (const auto& [asked, expected] : {std::pair(vehicle, 0U), std::pair(other_vehicle, 1U)}) {
+    filter.vehicle = asked;
+    EXPECT_EQ(run(store->list(filter)).value().grants.size(), expected);
+  }
+}
+
+TEST_F(SqliteTest, grants_of_an_older_schema_are_found_by_user_and_vehicle) {
+  write_file(path, "");
+  auto old = sqlite::Connection::open(path, {}).value();
+  ASSERT_THAT(sqlite::migrate(*old, sqlite::EmptyFile::make_store, 7), is_ok());
+  for (const char* grant : {"'g1', 'alice', '2:v12:v2', 5", "'g2', 'bob', '', 6"}) {
+    old->execute((std::string("WITH g(id, user, vehicles, due) AS (VALUES (") + grant +
+                  ")) INSERT INTO grants (app_id, grant_id, user_id, provider_user, single_vehicle, single_select, "
+                  "vehicles, scope, status, generation, epoch, access_expires_at, refresh_expires_at, created_at, "
+                  "updated_at, due_at, renew_by, refused_count, refused_certain, refused_after_unknown, access_sealed, "
+                  "refresh_sealed, association_mac) SELECT 'app-1', id, user, 'owner', '', 0, vehicles, 'scope', "
+                  "'active', 3, 1, 10, 20, 30, 40, due, due + 1, 0, 0, 0, x'01', x'02', x'03' FROM g")
+                     .c_str());
+  }
+  old->execute("INSERT INTO grant_vehicles VALUES ('app-1', 'v1', 'g1'), ('app-1', 'v2', 'g1')");
+  ASSERT_FALSE(old->failed());
+  old.reset();
+  store = try_open(path).value();
+  for (const GrantSelector& asked :
+       {GrantSelector{UserId("alice"), {}}, {{}, VehicleId("v1")}, {UserId("alice"), VehicleId("v2")}}) {
+    const auto found = run(store->find(kApp, asked)).value();
+    ASSERT_EQ(found.size(), 1U);
+    const Grant& grant = found[0].grant;
+    EXPECT_EQ(grant.id, GrantId("g1"));
+    EXPECT_THAT(grant.vehicles, testing::ElementsAre(VehicleId("v1"), VehicleId("v2")));
+    EXPECT_EQ(grant.version, (GrantVersion{Generation(3), Epoch(1)}));
+    EXPECT_EQ(to_unix_ms(grant.due_at), 5);
+    EXPECT_EQ(to_unix_ms(grant.renew_by), 6);
+    EXPECT_EQ(found[0].association_mac, Bytes{3});
+  }
+  EXPECT_EQ(run(store->find(kApp, {UserId("bob"), {}})).value().size(), 1U);
+  EXPECT_EQ(sql(path, "SELECT count(*) FROM grant_keys"), "4");
 }
 
 TEST_F(SqliteTest, forgotten_tokens_leave_no_bytes_in_the_file) {
@@ -241,10 +315,12 @@ TEST_F(SqliteTest, grants_is_a_rowid_table_whose_only_blobs_are_tokens_and_mac) 
 
 TEST_F(SqliteTest, every_table_of_an_application_leads_with_it) {
   open_new();
-  // The audit trail is the installation's: its chains lead with their node. What leaves, leaves in one order.
+  // The audit trail is the installation's: its chains lead with their node. What leaves, leaves in one order. The keys
+  // of grants are hashes that have the application in them.
   EXPECT_EQ(sql(path,
                 "SELECT group_concat(m.name) FROM sqlite_master m JOIN pragma_table_info(m.name) c ON c.cid = 0 "
-                "WHERE m.type = 'table' AND m.name NOT IN ('schema_migrations', 'sqlite_sequence', 'audit', 'outbox') "
+                "WHERE m.type = 'table' AND m.name NOT IN ('schema_migrations', 'sqlite_sequence', 'audit', 'outbox', "
+                "'grant_keys') "
                 "AND c.name <> 'app_id'"),
             "");
 }

@@ -157,6 +157,15 @@ def during_start(fleet):
     fleet.serve()
 
 
+def netstrings(text):
+    found = []
+    while text:
+        size, _, text = text.partition(":")
+        found.append(text[:int(size)])
+        text = text[int(size):]
+    return found
+
+
 def with_an_old_schema(fleet):
     """The database as the first release would have left it: the rows of today in the tables of migration 1."""
     old = fleet.world.root / "old.db"
@@ -168,8 +177,13 @@ def with_an_old_schema(fleet):
         database.execute("ATTACH ? AS now", (str(fleet.world.database),))
         for (table,) in database.execute("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name <> "
                                          "'schema_migrations'").fetchall():
+            if table == "grant_vehicles":
+                continue
             columns = ", ".join(row[1] for row in database.execute(f"PRAGMA main.table_info({table})"))
             database.execute(f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM now.{table}")
+        for app, grant, vehicles in database.execute("SELECT app_id, grant_id, vehicles FROM main.grants").fetchall():
+            database.executemany("INSERT INTO main.grant_vehicles VALUES (?, ?, ?)",
+                                 [(app, vehicle, grant) for vehicle in netstrings(vehicles)])
         database.commit()
     for leftover in ("keyfob.db-wal", "keyfob.db-shm"):
         fleet.world.database.with_name(leftover).unlink(missing_ok=True)

@@ -124,8 +124,8 @@ class Damaged(harness.Case):
         self.assertEqual(self.sim.rotations(), 1)
 
     def test_a_vehicle_re_pointed_to_another_user_s_grant(self):
-        self.damage(("UPDATE grant_vehicles SET grant_id = ? WHERE vehicle_id = ?", self.ann["grant"],
-                     self.bob["vehicle"]))
+        self.damage(("UPDATE grant_keys SET number = (SELECT number FROM grants WHERE grant_id = ?) WHERE key IN "
+                     "(SELECT grant_key('vehicle', app_id, ?) FROM grants)", self.ann["grant"], self.bob["vehicle"]))
         answer = self.world.api("GET", f"/v1/token?vehicle={self.bob['vehicle']}")
         self.assert_answer(answer, 500, "record_damaged")
         answer = self.world.api("GET", f"/v2.0/vehicles/{self.bob['vehicle']}")
@@ -134,14 +134,19 @@ class Damaged(harness.Case):
 
     def test_a_vehicle_written_into_another_user_s_grant(self):
         vehicle = self.bob["vehicle"]
-        self.damage(("DELETE FROM grant_vehicles WHERE vehicle_id = ?", vehicle),
-                    ("UPDATE grant_vehicles SET vehicle_id = ? WHERE grant_id = ?", vehicle, self.ann["grant"]),
+        self.damage(("DELETE FROM grant_keys WHERE key IN (SELECT grant_key('vehicle', app_id, ?) FROM grants)", vehicle),
+                    ("INSERT INTO grant_keys SELECT grant_key('vehicle', app_id, ?), number FROM grants "
+                     "WHERE grant_id = ?", vehicle, self.ann["grant"]),
                     ("UPDATE grants SET vehicles = ? WHERE grant_id = ?", f"{len(vehicle)}:{vehicle}", self.ann["grant"]))
         self.assert_answer(self.world.api("GET", f"/v1/token?vehicle={vehicle}"), 500, "record_damaged")
         self.check_refreshing()
 
     def test_a_grant_given_to_another_user(self):
         self.damage(("UPDATE grants SET user_id = 'mallory' WHERE grant_id = ?", self.ann["grant"]))
+        self.assertEqual(self.token_of("user=ann"), self.ann["access_token"], "whose it is by its MAC")
+        self.assert_answer(self.world.api("GET", "/v1/token?user=mallory"), 404, "unknown_grant")
+        self.damage(("INSERT INTO grant_keys SELECT grant_key('user', app_id, 'mallory'), number FROM grants "
+                     "WHERE grant_id = ?", self.ann["grant"]))
         self.assert_answer(self.world.api("GET", "/v1/token?user=mallory"), 500, "record_damaged")
         self.check_refreshing()
 

@@ -234,6 +234,20 @@ class Cli:
         return f"<exit {self.code}\nstdout: {self.out}\nstderr: {self.err}>"
 
 
+def grant_key(kind, app, text):
+    """What the store finds a grant by: as grant_keys.cpp makes it of a user or a vehicle."""
+    mask, prime = (1 << 64) - 1, 0x100000001b3
+    key = 0xcbf29ce484222325
+    for part in (text, app, kind):
+        for byte in part.encode():
+            key = (key ^ byte) * prime & mask
+        key = key * prime & mask
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        key = (key ^ key >> 33) * factor & mask
+    key ^= key >> 33
+    return key - (1 << 64) if key >> 63 else key
+
+
 class World:
     """One directory with a Keyfob in it, and the simulator that it talks to."""
 
@@ -280,6 +294,7 @@ class World:
     def sql(self, statement, *parameters):
         """One statement on the database; only while the daemon is down, or to read."""
         with contextlib.closing(sqlite3.connect(self.database, timeout=PATIENCE)) as database:
+            database.create_function("grant_key", 3, grant_key, deterministic=True)
             rows = database.execute(statement, parameters).fetchall()
             database.commit()
         return rows

@@ -118,7 +118,7 @@ class Importing(Moving):
         self.assertEqual(done.json["imported"] + done.json["unchanged"], count)
         self.assertEqual(done.json["unchanged"], before)
         self.assertEqual(self.world.sql("SELECT count(*), count(DISTINCT user_id) FROM grants"), [(count, count)])
-        self.assertEqual(self.world.sql("SELECT count(*) FROM grant_vehicles")[0][0], count)
+        self.assertEqual(self.world.sql("SELECT count(*) FROM grant_keys")[0][0], 2 * count)
 
 
 class Exporting(Moving):

@@ -21,19 +21,21 @@ constexpr char kDropSecrets[] = "DELETE FROM application_secrets WHERE app_id = 
 constexpr char kAddSecret[] =
     "INSERT INTO application_secrets (app_id, position, purpose, sealed, set_at) VALUES (?, ?, ?, ?, ?)";
 
-constexpr const char* kRemoveAll[] = {"DELETE FROM grants WHERE app_id = ?",
-                                      "DELETE FROM grant_vehicles WHERE app_id = ?",
-                                      "DELETE FROM late_pairs WHERE app_id = ?",
-                                      "DELETE FROM refresh_counts WHERE app_id = ?",
-                                      "DELETE FROM callers WHERE app_id = ?",
-                                      "DELETE FROM consents WHERE app_id = ?",
-                                      "DELETE FROM data_keys WHERE app_id = ?",
-                                      "DELETE FROM application_secrets WHERE app_id = ?",
-                                      "DELETE FROM data_key_holders WHERE app_id = ?",
-                                      "DELETE FROM outbox WHERE destination = ?",
-                                      "DELETE FROM marks WHERE app_id = ?",
-                                      "DELETE FROM application_tokens WHERE app_id = ?",
-                                      "DELETE FROM applications WHERE app_id = ?"};
+// The keys of grants are found by what their rows say, so before the rows are gone.
+constexpr const char* kRemoveAll[] = {
+    "DELETE FROM grant_keys WHERE number IN (SELECT number FROM grants WHERE app_id = ?)",
+    "DELETE FROM grants WHERE app_id = ?",
+    "DELETE FROM late_pairs WHERE app_id = ?",
+    "DELETE FROM refresh_counts WHERE app_id = ?",
+    "DELETE FROM callers WHERE app_id = ?",
+    "DELETE FROM consents WHERE app_id = ?",
+    "DELETE FROM data_keys WHERE app_id = ?",
+    "DELETE FROM application_secrets WHERE app_id = ?",
+    "DELETE FROM data_key_holders WHERE app_id = ?",
+    "DELETE FROM outbox WHERE destination = ?",
+    "DELETE FROM marks WHERE app_id = ?",
+    "DELETE FROM application_tokens WHERE app_id = ?",
+    "DELETE FROM applications WHERE app_id = ?"};
 
 ApplicationRecord read_application(Query& query) {
   ApplicationRecord record;

@@ -168,6 +168,8 @@ void Connection::execute(const char* sql) {
   if (code != SQLITE_OK) record_failure(code);
 }
 
+std::int64_t Connection::last_rowid() const { return sqlite3_last_insert_rowid(handle_); }
+
 std::size_t Connection::changes() const { return static_cast<std::size_t>(sqlite3_changes64(handle_)); }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(handle_) == 0; }

@@ -83,7 +83,7 @@ class Query {
     bind_integer(static_cast<std::int64_t>(number.value()));
   }
   template <class Integer>
-    requires std::is_integral_v<Integer>
+    requires std::is_integral_v<Integer> || std::is_enum_v<Integer>
   void bind(Integer value) {
     bind_integer(static_cast<std::int64_t>(value));
   }
@@ -114,6 +114,8 @@ class Connection {
   [[nodiscard]] Query query(const char* sql);
   /// Runs one or more statements that are not kept.
   void execute(const char* sql);
+  /// The rowid of the row that was inserted last.
+  [[nodiscard]] std::int64_t last_rowid() const;
   /// Rows changed by the last statement.
   [[nodiscard]] std::size_t changes() const;
   [[nodiscard]] bool in_transaction() const;

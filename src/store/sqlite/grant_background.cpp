@@ -17,7 +17,7 @@ constexpr char kUnsettled[] =
     "SELECT " KEYFOB_GRANT_COLUMNS
     "FROM grants g WHERE g.app_id = ? AND g.status IN ('suspect', 'revoking') AND g.due_at <= ? "
     "ORDER BY g.due_at LIMIT ?";
-constexpr char kHold[] = "UPDATE grants SET due_at = ? WHERE rowid = ?";
+constexpr char kHold[] = "UPDATE grants SET due_at = ? WHERE number = ?";
 
 constexpr char kOldestDue[] =
     "SELECT due_at FROM grants WHERE app_id = ? AND status <> 'revoked' ORDER BY due_at LIMIT 1";
@@ -65,7 +65,7 @@ void claim(Connection& connection, const char* sql, std::size_t limit, const Due
   }
   for (auto& row : rows) {
     row.record.grant.due_at = claim.wall + claim.hold;
-    connection.query(kHold).with(row.record.grant.due_at, row.rowid).run();
+    connection.query(kHold).with(row.record.grant.due_at, row.number).run();
     claimed.push_back(std::move(row.record));
   }
 }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "base/text_list.hpp"
+#include "store/sqlite/grant_keys.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
 
@@ -12,31 +13,25 @@ constexpr std::size_t kPageLimit = 1000;
 
 constexpr char kLoad[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id = ?";
 
-#define KEYFOB_BY_VEHICLE                                                                   \
-  "SELECT " KEYFOB_GRANT_COLUMNS                                                            \
-  "FROM grant_vehicles v JOIN grants g ON g.app_id = v.app_id AND g.grant_id = v.grant_id " \
-  "WHERE v.app_id = ? AND v.vehicle_id = ? "
+// A key is a hash, and only says where to look. CROSS JOIN: SQLite keeps this order, whatever index would sort the
+// rows.
+#define KEYFOB_BY_KEY            \
+  "SELECT " KEYFOB_GRANT_COLUMNS \
+  "FROM grant_keys k CROSS JOIN grants g ON g.number = k.number WHERE k.key = ? AND g.app_id = ? "
 #define KEYFOB_MOST_SPECIFIC "ORDER BY g.single_select DESC, g.created_at DESC, g.grant_id LIMIT 16"
 
-constexpr char kFindByUser[] =
-    "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.user_id = ? " KEYFOB_MOST_SPECIFIC;
-constexpr char kFindByVehicle[] = KEYFOB_BY_VEHICLE KEYFOB_MOST_SPECIFIC;
-constexpr char kFindByBoth[] = KEYFOB_BY_VEHICLE "AND g.user_id = ? " KEYFOB_MOST_SPECIFIC;
+constexpr char kFind[] = KEYFOB_BY_KEY KEYFOB_MOST_SPECIFIC;
+constexpr char kFindByBoth[] = KEYFOB_BY_KEY "AND g.user_id = ? " KEYFOB_MOST_SPECIFIC;
 
-// A page of one user or vehicle comes by its own index, not by walking the application in the order of ids: hence the
-// expression, which no index serves.
 #define KEYFOB_STATUS "(? = '' OR g.status = ?)"
-constexpr char kListAll[] =
-    "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id > ? AND " KEYFOB_STATUS
-    " ORDER BY g.grant_id LIMIT ?";
+#define KEYFOB_PAGE "AND g.grant_id > ? AND " KEYFOB_STATUS " ORDER BY g.grant_id LIMIT ?"
+constexpr char kListAll[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? " KEYFOB_PAGE;
 constexpr char kListByStatus[] = "SELECT " KEYFOB_GRANT_COLUMNS
                                  "FROM grants g WHERE g.app_id = ? AND g.status = ? AND g.status <> 'active' "
                                  "AND g.grant_id > ? ORDER BY g.grant_id LIMIT ?";
-constexpr char kListByUser[] = "SELECT " KEYFOB_GRANT_COLUMNS
-                               "FROM grants g WHERE g.app_id = ? AND g.user_id = ? AND g.grant_id || '' > ? "
-                               "AND " KEYFOB_STATUS " ORDER BY g.grant_id || '' LIMIT ?";
-constexpr char kListByVehicle[] = KEYFOB_BY_VEHICLE
-    "AND (? = '' OR g.user_id = ?) AND v.grant_id > ? AND " KEYFOB_STATUS " ORDER BY v.grant_id LIMIT ?";
+constexpr char kListByUser[] = KEYFOB_BY_KEY "AND g.user_id = ? " KEYFOB_PAGE;
+constexpr char kListByVehicle[] =
+    KEYFOB_BY_KEY "AND instr(g.vehicles, ?) > 0 AND (? = '' OR g.user_id = ?) " KEYFOB_PAGE;
 
 constexpr char kNextApplication[] = "SELECT app_id FROM grants WHERE app_id > ? ORDER BY app_id LIMIT 1";
 
@@ -58,10 +53,26 @@ std::string cursor_of(const Grant& grant) {
   return cursor;
 }
 
-// The look-up's own index row is part of the association: if it was re-pointed, the MAC must not verify.
-void hold_against(GrantRecord& record, const VehicleId& vehicle) {
-  auto& vehicles = record.grant.vehicles;
-  if (std::ranges::find(vehicles, vehicle) == vehicles.end()) vehicles.push_back(vehicle);
+bool has_vehicle(const Grant& grant, const VehicleId& vehicle) {
+  return std::ranges::find(grant.vehicles, vehicle) != grant.vehicles.end();
+}
+
+/// What was asked for is part of the association: where the row says otherwise, the MAC must not verify.
+void hold_against(Grant& grant, const GrantSelector& asked) {
+  if (!asked.vehicle.empty() && !has_vehicle(grant, asked.vehicle)) grant.vehicles.push_back(asked.vehicle);
+  if (!asked.user.empty()) grant.user = asked.user;
+}
+
+/// Those found by `key`, without one whose own key it is but who is somebody else: one hash of two texts.
+std::vector<GrantRecord> found_by(GrantKey key, Query& query, const GrantSelector& asked, StoreTime now) {
+  std::vector<GrantRecord> found = read_grants(query, now);
+  std::erase_if(found, [&](const GrantRecord& record) {
+    const Grant& grant = record.grant;
+    const bool is_it = asked.vehicle.empty() ? grant.user == asked.user : has_vehicle(grant, asked.vehicle);
+    return !is_it && std::ranges::binary_search(keys_of(grant), key);
+  });
+  for (auto& record : found) hold_against(record.grant, asked);
+  return found;
 }
 
 /// Grants of one application behind `after`, at most `limit`.
@@ -74,13 +85,17 @@ std::vector<GrantRecord> page_of(Connection& connection, const GrantFilter& filt
     query.with(after.app, status, after.grant, limit);
     return read_grants(query, now);
   }
+  const AppId app(after.app);
+  std::string in_list;
+  append_netstring(in_list, filter.vehicle.view());
   const char* sql = !filter.vehicle.empty() ? kListByVehicle : !filter.user.empty() ? kListByUser : kListAll;
   auto query = connection.query(sql);
-  query.with(after.app);
   if (!filter.vehicle.empty()) {
-    query.with(filter.vehicle, filter.user, filter.user);
+    query.with(key_of(app, filter.vehicle), app, in_list, filter.user, filter.user);
   } else if (!filter.user.empty()) {
-    query.with(filter.user);
+    query.with(key_of(app, filter.user), app, filter.user);
+  } else {
+    query.with(app);
   }
   query.with(after.grant, status, status, limit);
   return read_grants(query, now);
@@ -107,17 +122,13 @@ Result<std::vector<GrantRecord>> find(Connection& connection, const AppId& app, 
   if (selector.user.empty() && selector.vehicle.empty()) {
     return fail(ErrorCode::invalid_argument, "a look-up names a user, a vehicle or both");
   }
-  if (selector.vehicle.empty()) {
-    auto query = connection.query(kFindByUser);
-    query.with(app, selector.user);
-    return read_grants(query, now);
-  }
-  auto query = connection.query(selector.user.empty() ? kFindByVehicle : kFindByBoth);
-  query.with(app, selector.vehicle);
-  if (!selector.user.empty()) query.with(selector.user);
-  auto found = read_grants(query, now);
-  for (auto& record : found) hold_against(record, selector.vehicle);
-  return found;
+  const bool by_vehicle = !selector.vehicle.empty();
+  const bool by_both = by_vehicle && !selector.user.empty();
+  const GrantKey key = by_vehicle ? key_of(app, selector.vehicle) : key_of(app, selector.user);
+  auto query = connection.query(by_both ? kFindByBoth : kFind);
+  query.with(key, app);
+  if (by_both) query.with(selector.user);
+  return found_by(key, query, selector, now);
 }
 
 Result<GrantPage> list(Connection& connection, const GrantFilter& filter, StoreTime now) {

@@ -11,11 +11,11 @@ constexpr char kSelect[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g
 constexpr char kFirstAttempt[] =
     "UPDATE grants SET attempt_id = ?, attempt_node = ?, attempt_incarnation = ?, attempt_stranded = ?, lease_boot = "
     "?, "
-    "lease_until_boot_ms = ?, first_sent_boot = ?, first_sent_boot_ms = ?, first_sent_at = ? WHERE rowid = ?";
+    "lease_until_boot_ms = ?, first_sent_boot = ?, first_sent_boot_ms = ?, first_sent_at = ? WHERE number = ?";
 constexpr char kNextAttempt[] =
     "UPDATE grants SET attempt_id = ?, attempt_node = ?, attempt_incarnation = ?, attempt_stranded = ?, lease_boot = "
     "?, "
-    "lease_until_boot_ms = ? WHERE rowid = ?";
+    "lease_until_boot_ms = ? WHERE number = ?";
 
 #define KEYFOB_NO_ATTEMPT                                                                         \
   "attempt_id = NULL, attempt_node = NULL, attempt_incarnation = NULL, attempt_stranded = NULL, " \
@@ -27,15 +27,15 @@ constexpr char kStorePair[] =
     "generation = ?, status = ?, scope = ?, rotated_at = ?, updated_at = ?, due_at = ?, renew_by = ?, refused_count = "
     "0, "
     "first_refused_at = NULL, last_refused_at = NULL, refused_certain = 0, refused_after_unknown = 0, "
-    "refused_reason = NULL, " KEYFOB_NO_ATTEMPT " WHERE rowid = ?";
+    "refused_reason = NULL, " KEYFOB_NO_ATTEMPT " WHERE number = ?";
 
 constexpr char kChange[] =
     "UPDATE grants SET status = ?, due_at = ?, updated_at = ?, refused_count = ?, first_refused_at = ?, "
     "last_refused_at = ?, refused_certain = ?, refused_after_unknown = ?, refused_reason = ?, attention_reason = ?, "
-    "attention_vehicle = ?, attention_since = ? WHERE rowid = ?";
-constexpr char kClearAttempt[] = "UPDATE grants SET " KEYFOB_NO_ATTEMPT " WHERE rowid = ?";
+    "attention_vehicle = ?, attention_since = ? WHERE number = ?";
+constexpr char kClearAttempt[] = "UPDATE grants SET " KEYFOB_NO_ATTEMPT " WHERE number = ?";
 constexpr char kForgetTokens[] =
-    "UPDATE grants SET access_sealed = ?, refresh_sealed = ?, association_mac = ?, epoch = ? WHERE rowid = ?";
+    "UPDATE grants SET access_sealed = ?, refresh_sealed = ?, association_mac = ?, epoch = ? WHERE number = ?";
 constexpr char kForgetLate[] = "DELETE FROM late_pairs WHERE app_id = ? AND grant_id = ?";
 
 std::optional<GrantRow> look(Connection& connection, const GrantRef& ref, StoreTime now) {
@@ -71,7 +71,7 @@ void write_attempt(Connection& connection, const GrantRow& row, bool first, Stor
   query.with(attempt.id, attempt.node, attempt.incarnation, attempt.stranded, now.boot_id,
              now.boot_ms + attempt.lease_left.count());
   if (first) query.with(now.boot_id, now.boot_ms, now.wall_ms);
-  query.with(row.rowid).run();
+  query.with(row.number).run();
 }
 
 void apply(const CommitRequest& request, GrantRecord& record) {
@@ -112,13 +112,13 @@ void write_change(Connection& connection, const GrantRow& row, bool clear_attemp
     query.with(to_string(grant.status), grant.due_at, grant.updated_at);
     bind_refusals(query, grant.refusals);
     bind_attention(query, grant.attention);
-    query.with(row.rowid).run();
+    query.with(row.number).run();
   }
-  if (clear_attempt) connection.query(kClearAttempt).with(row.rowid).run();
+  if (clear_attempt) connection.query(kClearAttempt).with(row.number).run();
   if (!forget_tokens) return;
   const SealedPair& sealed = row.record.sealed;
   connection.query(kForgetTokens)
-      .with(sealed.access, sealed.refresh, row.record.association_mac, grant.version.epoch, row.rowid)
+      .with(sealed.access, sealed.refresh, row.record.association_mac, grant.version.epoch, row.number)
       .run();
   connection.query(kForgetLate).with(grant.app, grant.id).run();
 }
@@ -148,7 +148,7 @@ Result<CommitOutcome> commit(Connection& connection, const CommitRequest& reques
   connection.query(kStorePair)
       .with(row->record.sealed.access, row->record.sealed.refresh, grant.access_expires_at, grant.refresh_expires_at,
             grant.version.generation, to_string(grant.status), grant.scope, grant.rotated_at, grant.updated_at,
-            grant.due_at, grant.renew_by, row->rowid)
+            grant.due_at, grant.renew_by, row->number)
       .run();
   count_success(connection, request);
   return Committed{std::move(row->record)};

@@ -6,7 +6,6 @@
 #include "base/text_list.hpp"
 
 namespace keyfob::sqlite {
-namespace {
 
 // A list that is none any more stays visible as one odd vehicle: the association's MAC then refuses this record alone.
 std::vector<VehicleId> vehicles_from(std::string_view list) {
@@ -17,6 +16,8 @@ std::vector<VehicleId> vehicles_from(std::string_view list) {
   for (auto& text : *texts) vehicles.emplace_back(std::move(text));
   return vehicles;
 }
+
+namespace {
 
 Refusals read_refusals(Query& query) {
   Refusals refusals;
@@ -79,7 +80,7 @@ std::optional<Attempt> read_attempt(Query& query, const StoreTime& now) {
 GrantRow read_grant(Query& query, const StoreTime& now) {
   GrantRow row;
   Grant& grant = row.record.grant;
-  row.rowid = query.integer();
+  row.number = query.integer();
   grant.app = query.id<AppId>();
   grant.id = query.id<GrantId>();
   grant.user = query.id<UserId>();

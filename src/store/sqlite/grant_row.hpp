@@ -12,7 +12,7 @@
 
 // Columns as read_grant() reads them.
 #define KEYFOB_GRANT_COLUMNS                                                                                     \
-  "g.rowid, g.app_id, g.grant_id, g.user_id, g.provider_user, g.single_select, g.vehicles, g.scope, g.status, "  \
+  "g.number, g.app_id, g.grant_id, g.user_id, g.provider_user, g.single_select, g.vehicles, g.scope, g.status, " \
   "g.generation, g.epoch, g.access_expires_at, g.refresh_expires_at, g.created_at, g.updated_at, g.rotated_at, " \
   "g.due_at, g.renew_by, g.refused_count, g.first_refused_at, g.last_refused_at, g.refused_certain, "            \
   "g.refused_after_unknown, "                                                                                    \
@@ -23,10 +23,12 @@
 namespace keyfob::sqlite {
 
 struct GrantRow {
-  std::int64_t rowid = 0;
+  std::int64_t number = 0;
   GrantRecord record;
 };
 
+/// Of the text of the column `vehicles`.
+[[nodiscard]] std::vector<VehicleId> vehicles_from(std::string_view list);
 /// Reads the row that `query` stands on.
 [[nodiscard]] GrantRow read_grant(Query& query, const StoreTime& now);
 /// Steps through all rows. damaged rows are recorded as the connection's failure.

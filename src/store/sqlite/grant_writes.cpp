@@ -1,8 +1,7 @@
 // Import and consent, removal, late pairs.
-#include <algorithm>
 #include <utility>
 
-#include "base/text_list.hpp"
+#include "store/sqlite/grant_keys.hpp"
 #include "store/sqlite/grant_queries.hpp"
 #include "store/sqlite/grant_row.hpp"
 #include "store/sqlite/outbox_queries.hpp"
@@ -11,22 +10,22 @@ namespace keyfob::sqlite {
 namespace {
 
 constexpr char kPresent[] =
-    "SELECT rowid, generation, epoch, vehicles, status FROM grants WHERE app_id = ? AND grant_id = ?";
+    "SELECT number, generation, epoch, user_id, vehicles, status FROM grants WHERE app_id = ? AND grant_id = ?";
 constexpr char kInsert[] = "INSERT INTO grants (" KEYFOB_PUT_COLUMNS ") VALUES (" KEYFOB_PUT_PARAMETERS ")";
 constexpr char kReplace[] =
     "UPDATE grants SET (" KEYFOB_PUT_COLUMNS ") = (" KEYFOB_PUT_PARAMETERS
     "), attempt_id = NULL, attempt_node = NULL, attempt_incarnation = NULL, attempt_stranded = NULL, "
     "first_sent_boot = NULL, first_sent_boot_ms = NULL, first_sent_at = NULL, lease_boot = NULL, "
-    "lease_until_boot_ms = NULL WHERE rowid = ?";
+    "lease_until_boot_ms = NULL WHERE number = ?";
 constexpr char kReassociate[] =
-    "UPDATE grants SET provider_user = ?, vehicles = ?, updated_at = ?, association_mac = ? "
-    "WHERE app_id = ? AND grant_id = ?";
-constexpr char kAddVehicle[] =
-    "INSERT INTO grant_vehicles (app_id, vehicle_id, grant_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
-constexpr char kDropVehicle[] = "DELETE FROM grant_vehicles WHERE app_id = ? AND vehicle_id = ? AND grant_id = ?";
+    "UPDATE grants SET provider_user = ?, vehicles = ?, updated_at = ?, association_mac = ? WHERE number = ?";
+// Another grant of the same user, account and vehicle. Whoever asks is the one that writes.
+constexpr char kTwin[] =
+    "SELECT 1 FROM grant_keys k CROSS JOIN grants g ON g.number = k.number WHERE k.key = ? AND g.app_id = ? AND "
+    "g.user_id = ? AND g.provider_user = ? AND g.single_vehicle = ? AND g.number <> ?";
 constexpr char kDropOldLate[] = "DELETE FROM late_pairs WHERE app_id = ? AND grant_id = ? AND epoch <> ?";
 constexpr char kDropAllLate[] = "DELETE FROM late_pairs WHERE app_id = ? AND grant_id = ?";
-constexpr char kDelete[] = "DELETE FROM grants WHERE rowid = ?";
+constexpr char kDelete[] = "DELETE FROM grants WHERE number = ?";
 
 #define KEYFOB_THIS_PAIR                                                                                      \
   "FROM late_pairs WHERE app_id = ? AND grant_id = ? AND epoch = ? AND generation = ? AND access_sealed = ? " \
@@ -42,20 +41,24 @@ constexpr char kLate[] =
     "DESC";
 
 struct Present {
-  std::int64_t rowid = 0;
+  std::int64_t number = 0;
   GrantVersion version;
-  std::vector<std::string> vehicles;
+  std::vector<GrantKey> keys;
   std::optional<GrantStatus> status;
 };
 
-std::optional<Present> look(Connection& connection, const AppId& app, const GrantId& grant) {
+std::optional<Present> look(Connection& connection, const AppId& app, const GrantId& id) {
   auto query = connection.query(kPresent);
-  if (!query.with(app, grant).step()) return std::nullopt;
+  if (!query.with(app, id).step()) return std::nullopt;
   Present present;
-  present.rowid = query.integer();
+  present.number = query.integer();
   present.version.generation = query.number<Generation>();
   present.version.epoch = query.number<Epoch>();
-  present.vehicles = split_netstrings(query.text()).value_or(std::vector<std::string>());
+  Grant grant;
+  grant.app = app;
+  grant.user = query.id<UserId>();
+  grant.vehicles = vehicles_from(query.text());
+  present.keys = keys_of(grant);
   present.status = grant_status_from(query.text());
   return present;
 }
@@ -65,19 +68,23 @@ std::unexpected<Error> taken(const Grant& grant) {
               "grant " + grant.id.str() + " exists, or another grant is already of this user, account and vehicle");
 }
 
-void add_vehicles(Connection& connection, const Grant& grant) {
-  for (const auto& vehicle : grant.vehicles) {
-    connection.query(kAddVehicle).with(grant.app, vehicle, grant.id).run();
-  }
+/// `number`: of the grant itself, 0 while it has none.
+bool has_twin(Connection& connection, const Grant& grant, std::string_view single_vehicle, std::int64_t number) {
+  auto query = connection.query(kTwin);
+  query.with(key_of(grant.app, grant.user), grant.app, grant.user, grant.provider_user, single_vehicle, number);
+  return query.step();
 }
 
 Result<void> insert(Connection& connection, const PutRequest& request) {
-  const GrantRecord& record = request.record;
-  const GrantTexts texts(record.grant);
-  auto query = connection.query(kInsert);
-  bind_grant(query, record, texts);
-  if (!query.run_unless_constrained()) return taken(record.grant);
-  add_vehicles(connection, record.grant);
+  const Grant& grant = request.record.grant;
+  const GrantTexts texts(grant);
+  if (has_twin(connection, grant, texts.single_vehicle, 0)) return taken(grant);
+  {
+    auto query = connection.query(kInsert);
+    bind_grant(query, request.record, texts);
+    if (!query.run_unless_constrained()) return taken(grant);
+  }
+  add_keys(connection, connection.last_rowid(), keys_of(grant));
   add_notices(connection, request.notices, std::nullopt);
   return {};
 }
@@ -89,15 +96,13 @@ Result<void> replace(Connection& connection, const PutRequest& request) {
     return fail(ErrorCode::conflict, "grant " + grant.id.str() + " is not as expected");
   }
   const GrantTexts texts(grant);
+  if (has_twin(connection, grant, texts.single_vehicle, present->number)) return taken(grant);
   {
     auto query = connection.query(kReplace);
     bind_grant(query, request.record, texts);
-    if (!query.with(present->rowid).run_unless_constrained()) return taken(grant);
+    if (!query.with(present->number).run_unless_constrained()) return taken(grant);
   }
-  for (const auto& vehicle : present->vehicles) {
-    connection.query(kDropVehicle).with(grant.app, vehicle, grant.id).run();
-  }
-  add_vehicles(connection, grant);
+  replace_keys(connection, present->number, present->keys, keys_of(grant));
   connection.query(kDropOldLate).with(grant.app, grant.id, grant.version.epoch).run();
   add_notices(connection, request.notices, present->status);
   return {};
@@ -114,35 +119,30 @@ Result<void> put(Connection& connection, const PutRequest& request) {
 }
 
 Result<UpdateOutcome> reassociate(Connection& connection, const Reassociation& request, StoreTime now) {
+  const auto present = look(connection, request.ref.app, request.ref.grant);
   auto record = load(connection, request.ref, now);
   if (!record) return fail(record.error());
   Grant& grant = record->grant;
-  if (grant.version != request.at) return Moved{std::move(*record)};
-  const std::vector<VehicleId> before = std::exchange(grant.vehicles, request.vehicles);
+  if (!present || grant.version != request.at) return Moved{std::move(*record)};
   grant.provider_user = request.provider_user;
+  if (has_twin(connection, grant, GrantTexts(grant).single_vehicle, present->number)) return taken(grant);
+  grant.vehicles = request.vehicles;
   grant.updated_at = request.now;
   record->association_mac = request.association_mac;
   const GrantTexts texts(grant);
-  {
-    auto query = connection.query(kReassociate);
-    query.with(grant.provider_user, texts.vehicles, grant.updated_at, record->association_mac, grant.app, grant.id);
-    if (!query.run_unless_constrained()) return taken(grant);
-  }
-  for (const auto& vehicle : before) {
-    if (std::ranges::find(grant.vehicles, vehicle) != grant.vehicles.end()) continue;
-    connection.query(kDropVehicle).with(grant.app, vehicle, grant.id).run();
-  }
+  connection.query(kReassociate)
+      .with(grant.provider_user, texts.vehicles, grant.updated_at, record->association_mac, present->number)
+      .run();
+  replace_keys(connection, present->number, present->keys, keys_of(grant));
   return Updated{std::move(*record)};
 }
 
 Result<void> remove(Connection& connection, const GrantRef& ref) {
   const auto present = look(connection, ref.app, ref.grant);
   if (!present) return fail(ErrorCode::not_found, "there is no grant " + ref.grant.str());
-  for (const auto& vehicle : present->vehicles) {
-    connection.query(kDropVehicle).with(ref.app, vehicle, ref.grant).run();
-  }
+  replace_keys(connection, present->number, present->keys, {});
   connection.query(kDropAllLate).with(ref.app, ref.grant).run();
-  connection.query(kDelete).with(present->rowid).run();
+  connection.query(kDelete).with(present->number).run();
   return {};
 }
 

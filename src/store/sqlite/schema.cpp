@@ -1,5 +1,7 @@
 #include "store/sqlite/schema.hpp"
 
+#include "store/sqlite/grant_keys.hpp"
+
 namespace keyfob::sqlite {
 namespace {
 
@@ -45,6 +47,7 @@ Result<void> judge(const Found& found, EmptyFile empty) {
 }
 
 void apply(Connection& connection, const Found& found, int last) {
+  add_key_function(connection);
   if (found.empty) {
     connection.execute(kMarkAsOurs);
     connection.execute("CREATE TABLE schema_migrations (version INTEGER NOT NULL PRIMARY KEY)");
