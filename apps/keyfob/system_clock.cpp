@@ -4,8 +4,6 @@
 #include <boost/asio.hpp>
 #include <ctime>
 
-#include "crypto/random.hpp"
-
 namespace keyfob::node {
 namespace {
 
@@ -36,7 +34,5 @@ Task<void> SystemClock::sleep(Milliseconds d) {
     if (failure) co_return;
   }
 }
-
-void SystemRandom::fill(std::span<std::uint8_t> out) { crypto::random_bytes(out); }
 
 }  // namespace keyfob::node

@@ -1,6 +1,7 @@
 #pragma once
-// SystemClock and SystemRandom: the adapters of the ports Clock and Random to this machine. Stateless, any thread.
+// SystemClock and SystemRandom: the adapters of the ports Clock and Random to this machine. Any thread.
 
+#include "crypto/random.hpp"
 #include "ports/clock.hpp"
 
 namespace keyfob::node {
@@ -17,7 +18,10 @@ class SystemClock final : public Clock {
 
 class SystemRandom final : public Random {
  public:
-  void fill(std::span<std::uint8_t> out) override;
+  void fill(std::span<std::uint8_t> out) override { stock_.fill(out); }
+
+ private:
+  crypto::RandomStock stock_;
 };
 
 }  // namespace keyfob::node
