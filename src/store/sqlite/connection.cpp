@@ -45,10 +45,16 @@ Error error_of(sqlite3* handle, int code) {
   return {meaning_of(code), std::move(what), what_to_do(code), {}};
 }
 
+/// Of the whole process: counting each allocation, SQLite would have all threads meet in one lock. Refused, and no
+/// matter, where somebody else has used SQLite before.
+int keep_no_statistics() { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
+
+// A log that has grown in an import keeps its place on the disk until the store is closed: given back, it would have to
+// be taken again. It grows to four times the length at which it is copied (checkpointer.cpp).
 constexpr const char* kWriterSettings =
     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
     "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=16000;"
-    "PRAGMA journal_size_limit=67108864;";
+    "PRAGMA journal_size_limit=268435456;";
 constexpr const char* kReaderSettings =
     "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;";
 
@@ -135,6 +141,8 @@ Connection::~Connection() {
 }
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, ConnectionOptions options) {
+  static const int once = keep_no_statistics();
+  static_cast<void>(once);
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &handle,
                                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
