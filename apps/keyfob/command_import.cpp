@@ -1,14 +1,17 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <random>
 
 #include "apps/keyfob/commands.hpp"
 #include "apps/keyfob/import_reader.hpp"
+#include "apps/keyfob/import_sender.hpp"
 #include "apps/keyfob/json_view.hpp"
 #include "apps/keyfob/terminal.hpp"
 
@@ -75,15 +78,6 @@ class Sample {
   std::minstd_rand dice_{std::random_device{}()};
 };
 
-std::string body_of(const std::vector<ImportLine>& lines) {
-  std::size_t size = 0;
-  for (const auto& line : lines) size += line.object.size() + 1;
-  std::string body;
-  body.reserve(size);
-  for (const auto& line : lines) body.append(line.object).append("\n");
-  return body;
-}
-
 /// The API numbers the lines of one batch from 1; people want the numbers of their file.
 std::size_t number_in_file(const ImportBatch& batch, const json::value& complaint) {
   const std::string text = text_of(complaint, "line");
@@ -99,33 +93,19 @@ std::size_t count_of(const json::value& answer, std::string_view name) {
   return count;
 }
 
-/// A batch as it is sent, and how far in the file it ends.
-struct Prepared {
-  ImportBatch batch;
-  std::string body{};
-  std::uint64_t bytes_read = 0;
-};
-
-Result<Prepared> prepare(ImportReader& reader) {
+Result<PreparedBatch> prepare(ImportReader& reader) {
   auto batch = reader.next(kBatchLines);
   if (!batch) return fail(batch.error());
-  std::string body = body_of(batch->good);
-  return Prepared{std::move(*batch), std::move(body), reader.bytes_read()};
+  return prepare_batch(std::move(*batch), reader.bytes_read());
 }
 
-Result<void> send_batch(Context& context, const ImportOptions& o, Prepared prepared, Tally& tally) {
-  ImportBatch& batch = prepared.batch;
-  std::move(batch.bad.begin(), batch.bad.end(), std::back_inserter(tally.bad));
-  if (batch.good.empty()) return {};
-  auto answer = context.call("POST", import_target(o), std::move(prepared.body));
-  if (!answer) return fail(answer.error());
-  tally.imported += count_of(answer->value, "imported");
-  tally.replaced += count_of(answer->value, "replaced");
-  tally.unchanged += count_of(answer->value, "unchanged");
-  tally.kept += count_of(answer->value, "kept");
-  for (const auto* complaint : elements_of(answer->value, "failed"))
+void count_answer(const ImportBatch& batch, const ApiAnswer& answer, Tally& tally) {
+  tally.imported += count_of(answer.value, "imported");
+  tally.replaced += count_of(answer.value, "replaced");
+  tally.unchanged += count_of(answer.value, "unchanged");
+  tally.kept += count_of(answer.value, "kept");
+  for (const auto* complaint : elements_of(answer.value, "failed"))
     tally.bad.push_back({number_in_file(batch, *complaint), text_of(*complaint, "detail")});
-  return {};
 }
 
 /// The access tokens of the sample are tried at the provider, which rotates nothing.
@@ -140,20 +120,29 @@ Result<void> verify(Context& context, const ImportOptions& o, const ImportBatch&
 }
 
 Result<void> import_all(Context& context, const ImportOptions& o, ImportReader& reader, Tally& tally) {
+  if (auto reached = context.reach(); !reached) return reached;
   Sample sample(o.verify);
   ProgressBar bar("Importing", reader.bytes_total(), stderr_is_terminal());
-  // The next batch is read while this one is stored.
+  ImportSender sender([&](std::string body) { return context.call("POST", import_target(o), std::move(body)); },
+                      [&](const PreparedBatch& sent, const ApiAnswer& answer) {
+                        count_answer(sent.batch, answer, tally);
+                        bar.advance_to(sent.bytes_read,
+                                       fmt::format("{} grants", tally.imported + tally.unchanged + tally.kept));
+                      });
+  // The next batch is read while earlier ones are stored.
   const auto read_ahead = [&reader] { return std::async(std::launch::async, [&reader] { return prepare(reader); }); };
   for (auto ahead = read_ahead();;) {
     auto next = ahead.get();
     if (!next) return fail(next.error());
-    if (next->batch.good.empty() && next->batch.bad.empty()) return verify(context, o, sample.lines(), tally);
+    if (next->batch.good.empty() && next->batch.bad.empty()) break;
     ahead = read_ahead();
     sample.look_at(next->batch);
-    const std::uint64_t bytes_read = next->bytes_read;
-    if (auto sent = send_batch(context, o, std::move(*next), tally); !sent) return sent;
-    bar.advance_to(bytes_read, fmt::format("{} grants", tally.imported + tally.unchanged + tally.kept));
+    std::ranges::move(next->batch.bad, std::back_inserter(tally.bad));
+    if (next->batch.good.empty()) continue;
+    if (auto sent = sender.send(std::move(*next)); !sent) return sent;
   }
+  if (auto finished = sender.finish(); !finished) return finished;
+  return verify(context, o, sample.lines(), tally);
 }
 
 std::string summary_json(const Tally& tally, bool dry_run) {

@@ -48,6 +48,11 @@ Result<ApiTransport*> Context::transport() {
   return transport_.get();
 }
 
+Result<void> Context::reach() {
+  if (auto way = transport(); !way) return fail(way.error());
+  return {};
+}
+
 std::string Context::hint_for_missing(ApiTransport& way, std::string_view target) {
   for (const std::string kind : {"apps", "callers"}) {
     const std::string prefix = "/v1/" + kind + "/";

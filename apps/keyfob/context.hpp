@@ -39,6 +39,8 @@ class Context {
   /// Loaded once.
   [[nodiscard]] Result<const config::Config*> config();
 
+  /// Finds the way to the API; from then on call() may be used by several threads at once.
+  Result<void> reach();
   /// One call to the API, through the daemon when one runs, else in this process. The body is wiped after it.
   Result<ApiAnswer> call(std::string method, std::string target, std::string body = {});
 

@@ -40,7 +40,7 @@ class ImportReader {
   ImportReader& operator=(ImportReader&&) = delete;
   ~ImportReader();
 
-  /// The next lines, at most `limit` and not many more than 4 MiB; empty lines are skipped. Nothing in it: the end.
+  /// The next lines, at most `limit` and not many more than 16 MiB; empty lines are skipped. Nothing in it: the end.
   /// limit: a line beyond 1 MiB.
   [[nodiscard]] Result<ImportBatch> next(std::size_t limit);
 

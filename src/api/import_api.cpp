@@ -125,10 +125,13 @@ Task<Outcome> import_grants(Services& services, Call call) {
   ImportReport report;
   const auto flow = std::make_shared<engine::ImportFlow>(services.engine.executor(), services.engine.grants(),
                                                          (*app)->app().id, *rules);
-  while (!flow->failed()) {
-    Batch batch = read_part(call, place, report);
-    if (batch.grants.empty()) break;
-    co_await flow->add(std::move(batch.grants), std::move(batch.lines));
+  {
+    const auto turn = co_await services.engine.import_turns().take();
+    while (!flow->failed()) {
+      Batch batch = read_part(call, place, report);
+      if (batch.grants.empty()) break;
+      co_await flow->add(std::move(batch.grants), std::move(batch.lines));
+    }
   }
   const auto parts = co_await flow->finish();
   std::optional<Error> failure;

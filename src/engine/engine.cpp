@@ -89,6 +89,7 @@ struct Engine::Parts {
                                                                ports.clock, ports.random, directory})),
         grants({store, ports.writer, ports.clock, ports.random, directory, cache, *announcer, store},
                due_policy(config)),
+        import_turns(ex),
         consent({ports.consents, ports.endpoint, ports.provider, ports.clock, ports.random, directory, grants, store,
                  store, node},
                 config.consent_ttl, config.timeout),
@@ -121,6 +122,7 @@ struct Engine::Parts {
   TokenCache cache;
   std::shared_ptr<Announcer> announcer;
   Grants grants;
+  ImportTurns import_turns;
   Consent consent;
   Refresher refresher;
   Broker broker;
@@ -181,6 +183,8 @@ asio::any_io_executor Engine::executor() const { return parts_->executor; }
 Directory& Engine::directory() { return parts_->directory; }
 Grants& Engine::grants() { return parts_->grants; }
 Consent& Engine::consent() { return parts_->consent; }
+ImportTurns& Engine::import_turns() { return parts_->import_turns; }
+
 Resealer& Engine::resealer() { return *parts_->resealer; }
 WebhookInbox& Engine::webhooks() { return parts_->webhooks; }
 

@@ -10,6 +10,7 @@
 #include "engine/directory.hpp"
 #include "engine/exporter.hpp"
 #include "engine/grants.hpp"
+#include "engine/import_flow.hpp"
 #include "engine/reconciler.hpp"
 #include "engine/resealer.hpp"
 #include "engine/revoker.hpp"
@@ -114,6 +115,7 @@ class Engine final : public TokenSource {
   [[nodiscard]] asio::any_io_executor executor() const;
   [[nodiscard]] Directory& directory();
   [[nodiscard]] Grants& grants();
+  [[nodiscard]] ImportTurns& import_turns();
   [[nodiscard]] Consent& consent();
   [[nodiscard]] Resealer& resealer();
   [[nodiscard]] WebhookInbox& webhooks();

@@ -14,6 +14,19 @@ constexpr std::size_t kUnderWay = 16;
 
 }  // namespace
 
+Task<ImportTurns::Turn> ImportTurns::take() {
+  Turn turn(*this, ++last_);
+  const std::uint64_t number = last_;
+  queue_.push_back(number);
+  while (queue_.front() != number) co_await moved_.async_wait(asio::as_tuple(asio::use_awaitable));
+  co_return turn;
+}
+
+void ImportTurns::end(std::uint64_t number) {
+  std::erase(queue_, number);
+  moved_.cancel();
+}
+
 bool ImportFlow::must_wait(const Owners& owners) const {
   if (under_way_.size() >= kUnderWay) return true;
   return std::ranges::any_of(under_way_, [&](const std::shared_ptr<const Owners>& others) {

@@ -4,13 +4,47 @@
 // stored as a whole or not at all; several may share a transaction. Engine executor only.
 
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "engine/grants.hpp"
 
 namespace keyfob::engine {
+
+/// One import after the other hands in its parts, in the order in which they came: side by side they would all end at
+/// once, and the store would have nothing to do until the next ones have come. Engine executor only.
+class ImportTurns {
+ public:
+  explicit ImportTurns(asio::any_io_executor executor) : moved_(std::move(executor), kNever) {}
+
+  /// Ends with its life.
+  class Turn {
+   public:
+    Turn(ImportTurns& turns, std::uint64_t number) : turns_(&turns), number_(number) {}
+    Turn(Turn&& other) noexcept : turns_(std::exchange(other.turns_, nullptr)), number_(other.number_) {}
+    Turn& operator=(Turn&&) = delete;
+    ~Turn() {
+      if (turns_ != nullptr) turns_->end(number_);
+    }
+
+   private:
+    ImportTurns* turns_;
+    std::uint64_t number_;
+  };
+  Task<Turn> take();
+
+ private:
+  static constexpr auto kNever = asio::steady_timer::time_point::max();
+  void end(std::uint64_t number);
+
+  asio::steady_timer moved_;  // never expires: cancelling it wakes whoever waits
+  std::deque<std::uint64_t> queue_{};
+  std::uint64_t last_ = 0;
+};
 
 class ImportFlow : public std::enable_shared_from_this<ImportFlow> {
  public:
