@@ -282,6 +282,15 @@ TEST_F(SqliteTest, grants_of_an_older_schema_are_found_by_user_and_vehicle) {
   }
   EXPECT_EQ(run(store->find(kApp, {UserId("bob"), {}})).value().size(), 1U);
   EXPECT_EQ(sql(path, "SELECT count(*) FROM grant_keys"), "4");
+  EXPECT_THAT(run(store->check()).value(), testing::IsEmpty());
+  const auto number_of_bob = [&] { return sql(path, "SELECT number FROM grants WHERE grant_id = 'g2'"); };
+  const auto number = number_of_bob();
+  ASSERT_THAT(run(store->remove({kApp, GrantId("g1")})), is_ok());
+  store.reset();
+  sql(path, "VACUUM");
+  EXPECT_EQ(number_of_bob(), number);
+  store = try_open(path).value();
+  EXPECT_EQ(run(store->find(kApp, {UserId("bob"), {}})).value().size(), 1U);
 }
 
 TEST_F(SqliteTest, forgotten_tokens_leave_no_bytes_in_the_file) {
