@@ -49,14 +49,14 @@ Error error_of(sqlite3* handle, int code) {
 /// matter, where somebody else has used SQLite before.
 int keep_no_statistics() { return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); }
 
-// A log that has grown in an import keeps its place on the disk until the store is closed: given back, it would have to
-// be taken again. It grows to four times the length at which it is copied (checkpointer.cpp).
 constexpr const char* kWriterSettings =
     "PRAGMA synchronous=FULL; PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY;"
-    "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=16000;"
-    "PRAGMA journal_size_limit=268435456;";
+    "PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF; PRAGMA wal_autocheckpoint=16000;";
 constexpr const char* kReaderSettings =
     "PRAGMA query_only=ON; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA trusted_schema=OFF;";
+// A log that has grown in an import keeps its place on the disk until the store is closed: given back, it would have to
+// be taken again. It grows to four times the length at which it is copied (checkpointer.cpp).
+constexpr const char* kLogSettings = "PRAGMA journal_size_limit=268435456";
 
 }  // namespace
 
@@ -156,6 +156,10 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, Co
 Result<void> Connection::prepare_for_use(ConnectionOptions options) {
   sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
   execute(options.read_only ? kReaderSettings : kWriterSettings);
+  execute(kLogSettings);
+  // Where a disk has become full meanwhile, a store whose log and index of the log are gone could not be opened.
+  int keep_log = 1;
+  sqlite3_file_control(handle_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_log);
   execute(("PRAGMA cache_size=-" + std::to_string(options.cache_kib)).c_str());
   if (auto failure = take_failure()) return fail(std::move(*failure));
   return {};
