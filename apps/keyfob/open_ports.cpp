@@ -48,6 +48,7 @@ Result<std::unique_ptr<Store>> open_store(const config::StoreConfig& store, bool
   SqliteOptions options;
   options.metrics = metrics;
   options.create = create;
+  options.keep_log = !create;  // what is made is one file
   return SqliteStore::open(path, std::move(options));
 }
 

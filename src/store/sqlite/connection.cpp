@@ -157,8 +157,7 @@ Result<void> Connection::prepare_for_use(ConnectionOptions options) {
   sqlite3_busy_timeout(handle_, static_cast<int>(options.busy_timeout.count()));
   execute(options.read_only ? kReaderSettings : kWriterSettings);
   execute(kLogSettings);
-  // Where a disk has become full meanwhile, a store whose log and index of the log are gone could not be opened.
-  int keep_log = 1;
+  int keep_log = options.keep_log ? 1 : 0;
   sqlite3_file_control(handle_, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_log);
   execute(("PRAGMA cache_size=-" + std::to_string(options.cache_kib)).c_str());
   if (auto failure = take_failure()) return fail(std::move(*failure));

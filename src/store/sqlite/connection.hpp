@@ -100,6 +100,7 @@ struct ConnectionOptions {
   bool read_only = false;
   Milliseconds busy_timeout = seconds(5);
   int cache_kib = 8192;
+  bool keep_log = false;  ///< the files of the log stay when the last connection is closed
 };
 
 class Connection {

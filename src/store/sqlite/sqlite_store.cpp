@@ -69,6 +69,7 @@ Result<std::unique_ptr<sqlite::Mirroring>> mirror_rows(Connection& writer, const
 Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const SqliteOptions& options) {
   sqlite::ConnectionOptions settings;
   settings.busy_timeout = options.busy_timeout;
+  settings.keep_log = options.keep_log;
   settings.cache_kib = options.writer_cache_kib;
   auto connection = Connection::open(path, settings);
   if (!connection) return connection;
@@ -83,6 +84,7 @@ Result<std::vector<std::unique_ptr<Connection>>> open_readers(const std::string&
   sqlite::ConnectionOptions settings;
   settings.read_only = true;
   settings.busy_timeout = options.busy_timeout;
+  settings.keep_log = options.keep_log;
   settings.cache_kib = options.cache_kib;
   std::vector<std::unique_ptr<Connection>> connections;
   for (unsigned i = 0; i < std::max(options.readers, 1U); ++i) {
@@ -99,6 +101,7 @@ Result<std::unique_ptr<sqlite::Checkpointer>> watch_log(const std::string& path,
   if (options.mirror != nullptr) return nullptr;
   sqlite::ConnectionOptions settings;
   settings.busy_timeout = options.busy_timeout;
+  settings.keep_log = options.keep_log;
   auto connection = Connection::open(path, settings);
   if (!connection) return fail(std::move(connection.error()));
   return std::make_unique<sqlite::Checkpointer>(std::move(*connection), writer, options.long_log_pages);

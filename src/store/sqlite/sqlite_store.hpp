@@ -22,6 +22,9 @@ namespace keyfob {
 struct SqliteOptions {
   /// Make a new store where there is no file. Otherwise a missing file is not_found and an empty one damaged.
   bool create = false;
+  /// The files of the write-ahead log stay when the store is closed: without them it could not be opened on a disk that
+  /// has become full meanwhile. 32 KiB.
+  bool keep_log = true;
   unsigned readers = 2;
   Milliseconds busy_timeout = seconds(5);  ///< how long another process may hold the write lock
   int cache_kib = 16384;                   ///< page cache of each connection that reads
