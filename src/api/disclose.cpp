@@ -6,19 +6,19 @@
 #include <utility>
 
 #include "api/render.hpp"
+#include "http/byte_scan.hpp"
 
 namespace keyfob::api {
 namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
 
-bool needs_escape(char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; }
-
 /// A JSON string (RFC 8259 section 7). At most six times as long as `text`, plus two.
 void append_text(std::string& out, std::string_view text) {
   out += '"';
   while (!text.empty()) {
-    const auto plain = static_cast<std::size_t>(std::ranges::find_if(text, needs_escape) - text.begin());
+    const auto plain =
+        static_cast<std::size_t>(http::find_escaped(text.data(), text.data() + text.size()) - text.data());
     out.append(text.substr(0, plain));
     if (plain == text.size()) break;
     const auto byte = static_cast<unsigned char>(text[plain]);

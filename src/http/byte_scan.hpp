@@ -1,5 +1,5 @@
 #pragma once
-// Scans of message heads that look at sixteen bytes at a time where the processor can.
+// Scans of messages that look at sixteen bytes at a time where the processor can.
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -29,6 +29,24 @@ namespace keyfob::http {
   }
 #endif
   while (at != end && !is_control(*at)) ++at;
+  return at;
+}
+
+/// First byte that a JSON string has to escape (RFC 8259 section 7), or `end`.
+[[nodiscard]] inline const char* find_escaped(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const __m128i highest = _mm_set1_epi8(0x1f);
+  const __m128i quote = _mm_set1_epi8('"');
+  const __m128i backslash = _mm_set1_epi8('\\');
+  for (; end - at >= 16; at += 16) {
+    const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(block, highest), block);
+    const __m128i odd = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(low, odd)));
+    if (mask != 0) return at + std::countr_zero(mask);
+  }
+#endif
+  while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
   return at;
 }
 
