@@ -33,6 +33,8 @@ struct Rewrapped {
 
 /// Bytes; the listeners have to let as much through.
 inline constexpr std::size_t kLargestImport = std::size_t{24} * 1024 * 1024;
+inline constexpr std::size_t kImportLines = 30'000;  ///< of one POST /v1/grants:import
+inline constexpr std::size_t kProbeLines = 10'000;   ///< of one POST /v1/grants:probe
 
 struct ApiOptions {
   std::string version{};

@@ -9,8 +9,6 @@
 namespace keyfob::api {
 namespace {
 
-constexpr std::size_t kLines = 30'000;
-constexpr std::size_t kProbed = 10'000;
 constexpr std::size_t kPart = 1000;  ///< lines in one transaction
 
 /// The grants of some lines that can be stored, with the number of the line each came from.
@@ -121,7 +119,7 @@ Task<Outcome> import_grants(Services& services, Call call) {
   const auto rules = rules_of(call);
   if (!rules) co_return std::unexpected(rules.error());
   Place place{call.request.body};
-  if (const auto few = count_lines(place.text, kLines); !few) co_return std::unexpected(few.error());
+  if (const auto few = count_lines(place.text, kImportLines); !few) co_return std::unexpected(few.error());
   ImportReport report;
   const auto flow = std::make_shared<engine::ImportFlow>(services.engine.executor(), services.engine.grants(),
                                                          (*app)->app().id, *rules);
@@ -149,7 +147,7 @@ Task<Outcome> probe_grants(Services& services, Call call) {
   const auto app = app_of(services, call);
   if (!app) co_return std::unexpected(app.error());
   Place place{call.request.body};
-  if (const auto few = count_lines(place.text, kProbed); !few) co_return std::unexpected(few.error());
+  if (const auto few = count_lines(place.text, kProbeLines); !few) co_return std::unexpected(few.error());
   ImportReport report;
   for (Batch batch = read_part(call, place, report); !batch.grants.empty(); batch = read_part(call, place, report)) {
     for (std::size_t i = 0; i < batch.grants.size(); ++i) {

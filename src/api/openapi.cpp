@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <cctype>
 
+#include "api/api.hpp"
 #include "api/endpoint.hpp"
 #include "api/openapi_schemas.hpp"
 
@@ -61,7 +62,8 @@ json::object operation(const Endpoint& endpoint) {
                       {"responses", responses_of(endpoint, shape)}};
   if (shape && !shape->request.empty()) out["requestBody"] = json::object{{"content", content_of(shape->request)}};
   if (endpoint.trait == Trait::bulk) {
-    out["requestBody"] = json::object{{"description", "JSON lines, each a NewGrant; at most 1000"},
+    const std::size_t most = endpoint.path.ends_with(":import") ? kImportLines : kProbeLines;
+    out["requestBody"] = json::object{{"description", "JSON lines, each a NewGrant; at most " + std::to_string(most)},
                                       {"content", {{"application/x-ndjson", json::object()}}}};
   }
   if (endpoint.audience == Audience::anybody) {
