@@ -19,7 +19,7 @@ namespace keyfob::engine {
 /// once, and the store would have nothing to do until the next ones have come. Engine executor only.
 class ImportTurns {
  public:
-  explicit ImportTurns(asio::any_io_executor executor) : moved_(std::move(executor), kNever) {}
+  explicit ImportTurns(const asio::any_io_executor& executor) : moved_(executor, kNever) {}
 
   /// Ends with its life.
   class Turn {
