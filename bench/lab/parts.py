@@ -1,5 +1,6 @@
 """The parts of bench/run that load a whole daemon. Each returns what goes into its JSON file."""
 
+import pathlib
 import socket
 import time
 
@@ -7,7 +8,7 @@ from lab import load
 from lab.process import Bench, Trouble, memory_bytes
 from lab.servers import CONNECTIONS, Keyfob, start_fixed, start_haproxy, start_keyfob, start_nginx, start_upstream
 
-
+MIGRATIONS = pathlib.Path(__file__).resolve().parents[2] / "src/store/sqlite/migrations"
 VEHICLES = 1000  # that are asked for in turn: one alone would be in every processor's nearest cache
 
 
@@ -89,7 +90,8 @@ def script(bench, name, count, stride=STRIDE, first=0, path="/v1/token?vehicle=v
 
 def with_grants(options, bench, count):
     """An installation with so many grants. Big ones are kept for the next time: a million take a minute and more to import."""
-    kept = options.out / "grants" / str(count)
+    schema = len(list(MIGRATIONS.glob("*.sql")))  # an older one would be migrated at each start
+    kept = options.out / "grants" / f"{count}-schema-{schema}"
     place = kept if count >= 1_000_000 else bench.folder / f"grants-{count}"
     place.parent.mkdir(parents=True, exist_ok=True)
     done = place / "imported"
