@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 
+#include "api/api.hpp"
 #include "apps/keyfob/commands.hpp"
 #include "apps/keyfob/import_reader.hpp"
 #include "apps/keyfob/import_sender.hpp"
@@ -20,8 +21,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kBatchLines = 30'000;
-constexpr std::size_t kMostVerified = 10'000;
 constexpr std::size_t kBadLinesShown = 100;
 
 struct ImportOptions {
@@ -94,7 +93,7 @@ std::size_t count_of(const json::value& answer, std::string_view name) {
 }
 
 Result<PreparedBatch> prepare(ImportReader& reader) {
-  auto batch = reader.next(kBatchLines);
+  auto batch = reader.next(api::kImportLines);
   if (!batch) return fail(batch.error());
   return prepare_batch(std::move(*batch), reader.bytes_read());
 }
@@ -239,7 +238,7 @@ void add_import_command(CLI::App& grants, Action& chosen) {
   command.add_flag("--replace", o->replace,
                    "Let the file win over what is stored, also over pairs that were rotated since");
   command.add_option("--verify", o->verify, "Try the access tokens of N lines at the provider; rotates nothing")
-      ->check(CLI::Range(std::size_t{1}, kMostVerified))
+      ->check(CLI::Range(std::size_t{1}, api::kProbeLines))
       ->type_name("N");
   command.callback([o, &chosen] { chosen = [o](Context& c) { return import_file(c, *o); }; });
 }

@@ -1,6 +1,5 @@
 #include "crypto/random.hpp"
 
-#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include <algorithm>
@@ -33,7 +32,7 @@ void RandomStock::fill(std::span<std::uint8_t> out) {
   }
   const auto taken = stock_.bytes().subspan(given_, out.size());
   std::ranges::copy(taken, out.begin());
-  OPENSSL_cleanse(taken.data(), taken.size());
+  wipe(taken.data(), taken.size());
   given_ += taken.size();
 }
 

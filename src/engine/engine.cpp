@@ -182,9 +182,8 @@ Task<void> Engine::stop(Milliseconds patience) {
 asio::any_io_executor Engine::executor() const { return parts_->executor; }
 Directory& Engine::directory() { return parts_->directory; }
 Grants& Engine::grants() { return parts_->grants; }
-Consent& Engine::consent() { return parts_->consent; }
 ImportTurns& Engine::import_turns() { return parts_->import_turns; }
-
+Consent& Engine::consent() { return parts_->consent; }
 Resealer& Engine::resealer() { return *parts_->resealer; }
 WebhookInbox& Engine::webhooks() { return parts_->webhooks; }
 

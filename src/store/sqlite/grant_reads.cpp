@@ -11,8 +11,6 @@ namespace {
 
 constexpr std::size_t kPageLimit = 1000;
 
-constexpr char kLoad[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id = ?";
-
 // A key is a hash, and only says where to look. CROSS JOIN: SQLite keeps this order, whatever index would sort the
 // rows.
 #define KEYFOB_BY_KEY            \
@@ -110,11 +108,9 @@ std::optional<std::string> application_after(Connection& connection, const std::
 }  // namespace
 
 Result<GrantRecord> load(Connection& connection, const GrantRef& ref, StoreTime now) {
-  auto query = connection.query(kLoad);
-  if (!query.with(ref.app, ref.grant).step()) {
-    return fail(ErrorCode::not_found, "there is no grant " + ref.grant.str());
-  }
-  return read_grant(query, now).record;
+  auto row = read_row(connection, ref, now);
+  if (!row) return fail(ErrorCode::not_found, "there is no grant " + ref.grant.str());
+  return std::move(row->record);
 }
 
 Result<std::vector<GrantRecord>> find(Connection& connection, const AppId& app, const GrantSelector& selector,

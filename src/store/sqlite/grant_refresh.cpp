@@ -6,8 +6,6 @@
 namespace keyfob::sqlite {
 namespace {
 
-constexpr char kSelect[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id = ?";
-
 constexpr char kFirstAttempt[] =
     "UPDATE grants SET attempt_id = ?, attempt_node = ?, attempt_incarnation = ?, attempt_stranded = ?, lease_boot = "
     "?, "
@@ -37,12 +35,6 @@ constexpr char kClearAttempt[] = "UPDATE grants SET " KEYFOB_NO_ATTEMPT " WHERE 
 constexpr char kForgetTokens[] =
     "UPDATE grants SET access_sealed = ?, refresh_sealed = ?, association_mac = ?, epoch = ? WHERE number = ?";
 constexpr char kForgetLate[] = "DELETE FROM late_pairs WHERE app_id = ? AND grant_id = ?";
-
-std::optional<GrantRow> look(Connection& connection, const GrantRef& ref, StoreTime now) {
-  auto query = connection.query(kSelect);
-  if (!query.with(ref.app, ref.grant).step()) return std::nullopt;
-  return read_grant(query, now);
-}
 
 std::unexpected<Error> no_such_grant(const GrantRef& ref) {
   return fail(ErrorCode::not_found, "there is no grant " + ref.grant.str());
@@ -126,7 +118,7 @@ void write_change(Connection& connection, const GrantRow& row, bool clear_attemp
 }  // namespace
 
 Result<BeginOutcome> begin(Connection& connection, const BeginRequest& request, StoreTime now) {
-  auto row = look(connection, request.ref, now);
+  auto row = read_row(connection, request.ref, now);
   if (!row) return no_such_grant(request.ref);
   Grant& grant = row->record.grant;
   if (grant.version != request.at || grant.status == GrantStatus::revoked) return Moved{std::move(row->record)};
@@ -139,7 +131,7 @@ Result<BeginOutcome> begin(Connection& connection, const BeginRequest& request, 
 
 Result<CommitOutcome> commit(Connection& connection, const CommitRequest& request, StoreTime now) {
   const GrantRef ref{request.pair.app, request.pair.grant};
-  auto row = look(connection, ref, now);
+  auto row = read_row(connection, ref, now);
   if (!row) return no_such_grant(ref);
   Grant& grant = row->record.grant;
   if (grant.version != request.pair.at || grant.status == GrantStatus::revoked) return Moved{std::move(row->record)};
@@ -155,7 +147,7 @@ Result<CommitOutcome> commit(Connection& connection, const CommitRequest& reques
 }
 
 Result<UpdateOutcome> update(Connection& connection, const UpdateRequest& request, StoreTime now) {
-  auto row = look(connection, request.ref, now);
+  auto row = read_row(connection, request.ref, now);
   if (!row) return no_such_grant(request.ref);
   if (row->record.grant.version != request.at) return Moved{std::move(row->record)};
   const bool held = row->record.grant.attempt.has_value();

@@ -19,6 +19,8 @@ std::vector<VehicleId> vehicles_from(std::string_view list) {
 
 namespace {
 
+constexpr char kLoad[] = "SELECT " KEYFOB_GRANT_COLUMNS "FROM grants g WHERE g.app_id = ? AND g.grant_id = ?";
+
 Refusals read_refusals(Query& query) {
   Refusals refusals;
   refusals.count = static_cast<std::uint32_t>(query.integer());
@@ -106,6 +108,12 @@ GrantRow read_grant(Query& query, const StoreTime& now) {
   row.record.sealed.refresh = query.blob();
   row.record.association_mac = query.blob();
   return row;
+}
+
+std::optional<GrantRow> read_row(Connection& connection, const GrantRef& ref, const StoreTime& now) {
+  auto query = connection.query(kLoad);
+  if (!query.with(ref.app, ref.grant).step()) return std::nullopt;
+  return read_grant(query, now);
 }
 
 std::vector<GrantRecord> read_grants(Query& query, const StoreTime& now) {

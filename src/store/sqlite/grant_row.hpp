@@ -2,11 +2,13 @@
 // One row of `grants` and GrantRecord: the only place that knows the order of the columns.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/grant.hpp"
 #include "core/kept_pair.hpp"
+#include "ports/grant_store.hpp"
 #include "store/sqlite/connection.hpp"
 #include "store/sqlite/store_clock.hpp"
 
@@ -31,6 +33,8 @@ struct GrantRow {
 [[nodiscard]] std::vector<VehicleId> vehicles_from(std::string_view list);
 /// Reads the row that `query` stands on.
 [[nodiscard]] GrantRow read_grant(Query& query, const StoreTime& now);
+/// The row of this grant, if there is one.
+[[nodiscard]] std::optional<GrantRow> read_row(Connection& connection, const GrantRef& ref, const StoreTime& now);
 /// Steps through all rows. damaged rows are recorded as the connection's failure.
 [[nodiscard]] std::vector<GrantRecord> read_grants(Query& query, const StoreTime& now);
 

@@ -119,22 +119,23 @@ Result<void> put(Connection& connection, const PutRequest& request) {
 }
 
 Result<UpdateOutcome> reassociate(Connection& connection, const Reassociation& request, StoreTime now) {
-  const auto present = look(connection, request.ref.app, request.ref.grant);
-  auto record = load(connection, request.ref, now);
-  if (!record) return fail(record.error());
-  Grant& grant = record->grant;
-  if (!present || grant.version != request.at) return Moved{std::move(*record)};
+  auto row = read_row(connection, request.ref, now);
+  if (!row) return fail(ErrorCode::not_found, "there is no grant " + request.ref.grant.str());
+  GrantRecord& record = row->record;
+  Grant& grant = record.grant;
+  if (grant.version != request.at) return Moved{std::move(record)};
+  const std::vector<GrantKey> keys_before = keys_of(grant);
   grant.provider_user = request.provider_user;
-  if (has_twin(connection, grant, GrantTexts(grant).single_vehicle, present->number)) return taken(grant);
+  if (has_twin(connection, grant, GrantTexts(grant).single_vehicle, row->number)) return taken(grant);
   grant.vehicles = request.vehicles;
   grant.updated_at = request.now;
-  record->association_mac = request.association_mac;
+  record.association_mac = request.association_mac;
   const GrantTexts texts(grant);
   connection.query(kReassociate)
-      .with(grant.provider_user, texts.vehicles, grant.updated_at, record->association_mac, present->number)
+      .with(grant.provider_user, texts.vehicles, grant.updated_at, record.association_mac, row->number)
       .run();
-  replace_keys(connection, present->number, present->keys, keys_of(grant));
-  return Updated{std::move(*record)};
+  replace_keys(connection, row->number, keys_before, keys_of(grant));
+  return Updated{std::move(record)};
 }
 
 Result<void> remove(Connection& connection, const GrantRef& ref) {

@@ -66,10 +66,15 @@ Result<std::unique_ptr<sqlite::Mirroring>> mirror_rows(Connection& writer, const
   return sqlite::Mirroring::begin(writer, *options.mirror);
 }
 
-Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const SqliteOptions& options) {
+sqlite::ConnectionOptions common_settings(const SqliteOptions& options) {
   sqlite::ConnectionOptions settings;
   settings.busy_timeout = options.busy_timeout;
   settings.keep_log = options.keep_log;
+  return settings;
+}
+
+Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const SqliteOptions& options) {
+  sqlite::ConnectionOptions settings = common_settings(options);
   settings.cache_kib = options.writer_cache_kib;
   auto connection = Connection::open(path, settings);
   if (!connection) return connection;
@@ -81,10 +86,8 @@ Result<std::unique_ptr<Connection>> open_writer(const std::string& path, const S
 }
 
 Result<std::vector<std::unique_ptr<Connection>>> open_readers(const std::string& path, const SqliteOptions& options) {
-  sqlite::ConnectionOptions settings;
+  sqlite::ConnectionOptions settings = common_settings(options);
   settings.read_only = true;
-  settings.busy_timeout = options.busy_timeout;
-  settings.keep_log = options.keep_log;
   settings.cache_kib = options.cache_kib;
   std::vector<std::unique_ptr<Connection>> connections;
   for (unsigned i = 0; i < std::max(options.readers, 1U); ++i) {
@@ -99,10 +102,7 @@ Result<std::vector<std::unique_ptr<Connection>>> open_readers(const std::string&
 Result<std::unique_ptr<sqlite::Checkpointer>> watch_log(const std::string& path, const SqliteOptions& options,
                                                         Connection& writer) {
   if (options.mirror != nullptr) return nullptr;
-  sqlite::ConnectionOptions settings;
-  settings.busy_timeout = options.busy_timeout;
-  settings.keep_log = options.keep_log;
-  auto connection = Connection::open(path, settings);
+  auto connection = Connection::open(path, common_settings(options));
   if (!connection) return fail(std::move(connection.error()));
   return std::make_unique<sqlite::Checkpointer>(std::move(*connection), writer, options.long_log_pages);
 }
