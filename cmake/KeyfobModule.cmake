@@ -41,3 +41,9 @@ function(keyfob_test name)
   add_test(NAME unit.${name} COMMAND ${name} --gtest_brief=1)
   set_tests_properties(unit.${name} PROPERTIES TIMEOUT 300 LABELS "unit;${ARG_LABELS}")
 endfunction()
+
+# keyfob_test_on_epoll(NAME): a suite of keyfob_test once more, with servers as they are where io_uring is refused.
+function(keyfob_test_on_epoll name)
+  add_test(NAME unit.${name}.epoll COMMAND ${name} --gtest_brief=1)
+  set_tests_properties(unit.${name}.epoll PROPERTIES TIMEOUT 300 LABELS unit ENVIRONMENT KEYFOB_TEST_LOOP=epoll)
+endfunction()

@@ -7,7 +7,7 @@ build=(build-essential cmake ninja-build pkg-config ccache mold git
        libboost1.81-dev libboost-system1.81-dev libboost-json1.81-dev libboost-url1.81-dev
        libssl-dev libsqlite3-dev sqlite3 libpq-dev libfmt-dev libspdlog-dev libcli11-dev libtomlplusplus-dev
        prometheus-cpp-dev libgtest-dev libgmock-dev libbenchmark-dev librapidcheck-dev libhttp-parser-dev
-       libp11-kit-dev python3 curl openssl ca-certificates)
+       libp11-kit-dev liburing-dev python3 curl openssl ca-certificates)
 rest=(clang-19 clang-tidy-19 clang-format-19 libclang-rt-19-dev postgresql pgbouncer haproxy wrk strace valgrind spin faketime softhsm2 opensc
       gdb chromium fonts-dejavu-core
       man-db python3-yaml systemd prometheus)  # pages, manifests, units, rules

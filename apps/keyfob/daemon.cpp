@@ -169,6 +169,7 @@ Result<void> Daemon::serve() {
   if (!listeners) return fail(listeners.error());
   listeners_ = std::move(*listeners);
   listening_.store(true, std::memory_order_release);
+  observers_->metrics().gauge("keyfob_event_loop", 1, fmt::format("kind={}", listeners_->event_loop()));
   note_certificate();
   look_for_damage();
   return {};

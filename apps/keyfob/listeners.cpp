@@ -40,11 +40,21 @@ std::vector<std::string> endpoint_texts(const std::vector<config::ListenAddress>
   return out;
 }
 
+http::LoopKind loop_kind(config::EventLoop wanted) {
+  switch (wanted) {
+    case config::EventLoop::epoll: return http::LoopKind::epoll;
+    case config::EventLoop::io_uring: return http::LoopKind::io_uring;
+    case config::EventLoop::automatic: break;
+  }
+  return http::LoopKind::automatic;
+}
+
 /// What all listeners of a daemon have in common.
 http::ServerConfig common_config(const config::Config& config) {
   const auto& server = config.server;
   http::ServerConfig out;
   if (server.tls) out.tls = http::TlsFiles{server.tls->certificate, server.tls->key, server.tls->client_ca};
+  out.event_loop = loop_kind(server.event_loop);
   out.limits.head_bytes = server.max_header;
   out.limits.body_bytes = std::max<std::size_t>(api::kLargestImport, server.max_body);
   out.limits.replay_bytes = server.max_body;
@@ -120,6 +130,7 @@ class BoundListeners final : public Listeners {
   std::vector<std::string> urls() const override;
   bool drain(Milliseconds grace) override;
   http::ServerStats stats() const override;
+  std::string_view event_loop() const override { return servers_.front()->event_loop(); }
 
  private:
   Result<void> add(http::ServerConfig config, const http::ServiceFactory& factory, Node& node);

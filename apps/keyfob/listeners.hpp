@@ -24,6 +24,8 @@ class Listeners {
   [[nodiscard]] virtual std::vector<std::string> urls() const = 0;
   /// Of all listeners together. Any thread.
   [[nodiscard]] virtual http::ServerStats stats() const = 0;
+  /// What it waits with: "epoll", "io_uring".
+  [[nodiscard]] virtual std::string_view event_loop() const = 0;
   /// Stops listening and lets requests under way finish. True: nothing had to be cut.
   virtual bool drain(Milliseconds grace) = 0;
 };

@@ -28,6 +28,9 @@ struct TlsConfig {
   std::string client_ca{};  ///< PEM file; not empty: mTLS, the certificate's SAN names the caller
 };
 
+/// What the threads that serve wait with. `automatic`: io_uring where the kernel has it for us, else epoll.
+enum class EventLoop : std::uint8_t { automatic, epoll, io_uring };
+
 struct ServerConfig {
   std::vector<ListenAddress> listen = {{"127.0.0.1:7420", "127.0.0.1", 7420, {}}};
   std::optional<TlsConfig> tls{};
@@ -35,14 +38,15 @@ struct ServerConfig {
   std::vector<ListenAddress> public_listen{};                       ///< serves only /connect/callback and /webhooks/*
   std::string public_url{};                                         ///< no trailing slash
   std::uint32_t threads = 0;                                        ///< 0: one per core
-  std::uint64_t max_body = 1ULL << 20U;                             ///< largest body that can be replayed after a 401
-  std::uint64_t max_header = 16ULL << 10U;                          ///< largest head of a request
-  std::uint32_t max_connections = 16384;                            ///< beyond it a connection is closed at once
-  Milliseconds header_timeout = seconds(10);                        ///< for a whole head, from its first byte
-  Milliseconds body_timeout = seconds(30);                          ///< between two pieces of a body
-  Milliseconds idle_timeout = seconds(75);                          ///< between two requests of a connection
-  Milliseconds drain_delay = seconds(0);     ///< after SIGTERM /readyz says 503 and the rest goes on
-  Milliseconds drain_timeout = seconds(30);  ///< for requests in flight after that
+  EventLoop event_loop = EventLoop::automatic;
+  std::uint64_t max_body = 1ULL << 20U;       ///< largest body that can be replayed after a 401
+  std::uint64_t max_header = 16ULL << 10U;    ///< largest head of a request
+  std::uint32_t max_connections = 16384;      ///< beyond it a connection is closed at once
+  Milliseconds header_timeout = seconds(10);  ///< for a whole head, from its first byte
+  Milliseconds body_timeout = seconds(30);    ///< between two pieces of a body
+  Milliseconds idle_timeout = seconds(75);    ///< between two requests of a connection
+  Milliseconds drain_delay = seconds(0);      ///< after SIGTERM /readyz says 503 and the rest goes on
+  Milliseconds drain_timeout = seconds(30);   ///< for requests in flight after that
 };
 
 struct NodeConfig {

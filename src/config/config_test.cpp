@@ -53,6 +53,7 @@ header_timeout = "5s"
 body_timeout = "6s"
 idle_timeout = "7s"
 drain_delay = "4s"
+event_loop = "epoll"
 drain_timeout = "0s"
 [node]
 state_dir = "/var/lib/keyfob"
@@ -104,6 +105,7 @@ TEST(Config, ReadsEveryKeyOfServer) {
   EXPECT_EQ(config.server.body_timeout, seconds(6));
   EXPECT_EQ(config.server.idle_timeout, seconds(7));
   EXPECT_EQ(config.server.drain_delay, seconds(4));
+  EXPECT_EQ(config.server.event_loop, EventLoop::epoll);
   EXPECT_EQ(config.server.drain_timeout, seconds(0));
 }
 
@@ -305,6 +307,7 @@ constexpr Refused kRefusals[] = {
     {"[server]\nmax_body = \"1MB\"", "server.max_body must be a size", "\"1MiB\""},
     {"[server]\nmax_body = \"99999999999999GiB\"", "server.max_body must be a size", ""},
     {"[server]\nmax_header = \"1KiB\"\nthreads = true", "server.threads must be a whole number", ""},
+    {"[server]\nevent_loop = \"uring\"", "server.event_loop is \"uring\"", "\"io_uring\""},
     {"server = 1", "server must be a table", "[server]"},
     {"[node]\nstate_dir = \"\"", "node.state_dir is empty", ""},
     {"[store]\nurl = \"mysql://x\"", "store.url cannot be \"mysql://x\"", "sqlite: postgresql://"},

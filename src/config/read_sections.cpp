@@ -77,6 +77,9 @@ void read_public_url(Section& section, ServerConfig& server) {
 
 void read_limits(Section& section, ServerConfig& server) {
   section.read_number("threads", server.threads, {0, 1024});
+  section.read_choice<EventLoop>(
+      "event_loop", server.event_loop,
+      {{"auto", EventLoop::automatic}, {"epoll", EventLoop::epoll}, {"io_uring", EventLoop::io_uring}});
   section.read_size("max_body", server.max_body, {0, 1ULL << 30U});
   section.read_size("max_header", server.max_header, {1024, 1ULL << 20U});
   section.read_number("max_connections", server.max_connections, kCount);

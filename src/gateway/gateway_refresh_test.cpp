@@ -139,6 +139,7 @@ TEST(GatewayOutage, is_told_apart_from_a_slow_provider) {
   ASSERT_TRUE(factory.has_value());
   http::ServerConfig config;
   config.listen = {"127.0.0.1:0"};
+  config.event_loop = testing::loop_under_test();
   config.upstream.response = Milliseconds(200);
   auto server = http::Server::start(std::move(config), *factory, background.get_executor());
   ASSERT_TRUE(server.has_value());

@@ -13,6 +13,7 @@
 #include "gateway/plan.hpp"
 #include "gateway/problem.hpp"
 #include "testing/net/allocations.hpp"
+#include "testing/net/loop_under_test.hpp"
 #include "testing/net/sockets.hpp"
 
 namespace keyfob::gateway {
@@ -211,6 +212,7 @@ class GatewayTest : public ::testing::Test {
     ASSERT_TRUE(factory.has_value()) << factory.error().what;
     http::ServerConfig config;
     config.listen = {"127.0.0.1:0"};
+    config.event_loop = testing::loop_under_test();
     config.private_prefixes = {std::string(kPrivatePrefix)};
     config.limits.replay_bytes = 1000;
     auto started = http::Server::start(std::move(config), *factory, background_.get_executor());

@@ -1,10 +1,13 @@
 #include "http/event_loop.hpp"
 
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <ctime>
+
+#include "http/epoll_loop.hpp"
+#include "http/ring_loop.hpp"
 
 namespace keyfob::http {
 namespace {
@@ -16,6 +19,13 @@ BootTime boot_now() {
 }
 
 }  // namespace
+
+void LoopSocket::decide_connect(int fd) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  const bool failed = getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0;
+  phase_ = failed ? Phase::unreachable : Phase::connected;
+}
 
 Mailbox::~Mailbox() { ::close(wake_); }
 
@@ -50,47 +60,29 @@ void Mailbox::close() {
   left.swap(tasks_);
 }
 
-Result<std::unique_ptr<EventLoop>> EventLoop::create() {
-  const int epoll = epoll_create1(EPOLL_CLOEXEC);
+Result<std::unique_ptr<EventLoop>> EventLoop::create(LoopKind kind) {
   const int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  epoll_event event{};
-  event.events = EPOLLIN | EPOLLET;
-  if (epoll < 0 || wake < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event) != 0) {
-    if (epoll >= 0) ::close(epoll);
-    if (wake >= 0) ::close(wake);
-    return fail(ErrorCode::unavailable, "no event loop: out of file descriptors", "raise the limit (ulimit -n)");
+  std::unique_ptr<EventLoop> made;
+  if (wake >= 0 && kind != LoopKind::epoll) made = RingLoop::create(wake);
+  if (wake >= 0 && made == nullptr && kind != LoopKind::io_uring) made = EpollLoop::create(wake);
+  if (made != nullptr && made->watch_mailbox()) return made;
+  if (made == nullptr && wake >= 0) ::close(wake);
+  if (kind == LoopKind::io_uring) {
+    return fail(ErrorCode::unavailable,
+                "no io_uring: the kernel is older than 6.1, or does not let this process have one",
+                "set server.event_loop = \"auto\"");
   }
-  return std::unique_ptr<EventLoop>(new EventLoop(epoll, std::make_shared<Mailbox>(wake)));
+  return fail(ErrorCode::unavailable, "no event loop: out of file descriptors", "raise the limit (ulimit -n)");
 }
 
-EventLoop::EventLoop(int epoll, std::shared_ptr<Mailbox> mailbox)
-    : epoll_(epoll), mailbox_(std::move(mailbox)), now_(boot_now()), wheel_(now_) {}
+EventLoop::EventLoop(int wake)
+    : wake_fd_(wake), wake_(*this), mailbox_(std::make_shared<Mailbox>(wake)), now_(boot_now()), wheel_(now_) {}
 
-EventLoop::~EventLoop() {
+bool EventLoop::watch_mailbox() { return watch(wake_fd_, wake_); }
+
+void EventLoop::let_go() {
   mailbox_->close();
   run_deferred();
-  ::close(epoll_);
-}
-
-bool EventLoop::add(int fd, std::uint32_t events, Source& source) const {
-  epoll_event event{};
-  event.events = events;
-  event.data.ptr = &source;
-  return epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
-void EventLoop::change(int fd, std::uint32_t events, Source& source) const {
-  epoll_event event{};
-  event.events = events;
-  event.data.ptr = &source;
-  epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event);
-}
-
-void EventLoop::remove(int fd, const Source& source) {
-  epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
-  for (std::size_t i = batch_at_; i < batch_size_; ++i) {
-    if (batch_[i].data.ptr == &source) batch_[i].events = 0;
-  }
 }
 
 void EventLoop::stop() {
@@ -99,22 +91,15 @@ void EventLoop::stop() {
 }
 
 void EventLoop::run() {
+  begin();
   while (!stopped_) round();
+  finish();
 }
 
 void EventLoop::round() {
-  const int wait = static_cast<int>(wheel_.until_next(now_).count());
-  const int count = epoll_wait(epoll_, batch_.data(), static_cast<int>(kBatch), wait);
+  wait(wheel_.until_next(now_));
   now_ = boot_now();
-  batch_size_ = count < 0 ? 0 : static_cast<std::size_t>(count);
-  for (batch_at_ = 0; batch_at_ < batch_size_;) {
-    const epoll_event& event = batch_[batch_at_++];
-    if (event.data.ptr == nullptr) {
-      mailbox_->run(running_);
-    } else if (event.events != 0) {
-      static_cast<Source*>(event.data.ptr)->on_events(event.events);
-    }
-  }
+  deliver();
   wheel_.advance(now_);
   run_deferred();
 }

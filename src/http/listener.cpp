@@ -143,11 +143,11 @@ Result<BoundSocket> bind_listener(const std::string& endpoint) {
 }
 
 Listener::~Listener() {
-  worker_.loop().remove(fd_, *this);
+  worker_.loop().unwatch(fd_, *this);
   close(fd_);
 }
 
-bool Listener::watch() { return worker_.loop().add(fd_, EPOLLIN | EPOLLET, *this); }
+bool Listener::watch() { return worker_.loop().watch(fd_, *this); }
 
 void Listener::accept_all() {
   while (!worker_.full()) {

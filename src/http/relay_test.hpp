@@ -13,6 +13,7 @@
 #include "http/problem.hpp"
 #include "http/server.hpp"
 #include "http/worker.hpp"
+#include "testing/net/loop_under_test.hpp"
 #include "testing/net/sockets.hpp"
 
 namespace keyfob::http {
@@ -82,6 +83,7 @@ class RelayTest : public ::testing::Test {
   }
   void start() {
     config_.listen = {"127.0.0.1:0"};
+    config_.event_loop = keyfob::testing::loop_under_test();
     config_.private_prefixes = {"secret-"};
     auto factory = [this](Worker& worker) -> Result<std::unique_ptr<Service>> {
       auto origin = worker.origin(script_.url);

@@ -28,6 +28,7 @@ class ThreadedServer final : public Server {
 
   std::vector<std::string> endpoints() const override { return endpoints_; }
   ServerStats stats() const override;
+  std::string_view event_loop() const override { return workers_.front()->loop().name(); }
   bool drain(Milliseconds grace) override;
 
  private:

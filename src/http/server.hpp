@@ -15,6 +15,7 @@
 #include "base/result.hpp"
 #include "http/exchange.hpp"
 #include "http/limits.hpp"
+#include "http/loop_kind.hpp"
 #include "http/tls.hpp"
 
 namespace keyfob::http {
@@ -25,6 +26,7 @@ struct ServerConfig {
   std::vector<std::string> listen;  ///< "127.0.0.1:7420", "[::1]:0", "unix:/run/keyfob.sock"; port 0: any
   std::optional<TlsFiles> tls{};    ///< for the TCP listeners; Unix sockets speak plain HTTP
   std::size_t threads = 1;
+  LoopKind event_loop = LoopKind::automatic;
   Limits limits{};
   UpstreamLimits upstream{};
   std::string ca_file{};                        ///< trusted for https origins; empty: the system's
@@ -52,6 +54,8 @@ class Server {
   /// The bound addresses, in the order of `listen`, with real ports.
   [[nodiscard]] virtual std::vector<std::string> endpoints() const = 0;
   [[nodiscard]] virtual ServerStats stats() const = 0;
+  /// What its threads wait with: "epoll", "io_uring".
+  [[nodiscard]] virtual std::string_view event_loop() const = 0;
   /// Stops listening, closes idle connections, lets exchanges under way finish for at most `grace`; returns when all
   /// threads have ended. True: nothing had to be cut.
   virtual bool drain(Milliseconds grace) = 0;

@@ -7,6 +7,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <future>
 
+#include "testing/net/loop_under_test.hpp"
 #include "testing/net/sockets.hpp"
 
 namespace keyfob::http {
@@ -35,6 +36,7 @@ class ServerTest : public ::testing::Test {
 
   void start(ServerConfig config, Handler handler = echo) {
     if (config.listen.empty()) config.listen = {"127.0.0.1:0"};
+    config.event_loop = testing::loop_under_test();
     auto started = Server::start(std::move(config), serve_handler(std::move(handler)), background_.get_executor());
     ASSERT_TRUE(started.has_value()) << started.error().what;
     server_ = std::move(*started);

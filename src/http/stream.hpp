@@ -1,6 +1,5 @@
 #pragma once
-// Stream: a non-blocking stream socket, plain or TLS, that remembers whether it is worth asking: after a short read it
-// answers `blocked` without a system call until epoll has said otherwise.
+// Stream: a connection, plain or TLS, that keeps what the socket does not take yet.
 
 #include <sys/uio.h>
 
@@ -17,7 +16,7 @@
 namespace keyfob::http {
 
 /// Loop thread only.
-class Stream final : private EventLoop::Source, private Wire {
+class Stream final : private LoopSocket::Owner, private Wire {
  public:
   class Owner {
    public:
@@ -50,10 +49,10 @@ class Stream final : private EventLoop::Source, private Wire {
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] bool can_write() const { return state_ != State::unwritable && state_ != State::broken; }
   /// The peer is gone altogether (reset, or both directions closed), not merely done with sending.
-  [[nodiscard]] bool hung_up() const { return hung_up_; }
+  [[nodiscard]] bool hung_up() const { return socket_ != nullptr && socket_->hung_up(); }
 
   /// Open, and as far as events have told, the peer has not finished.
-  [[nodiscard]] bool both_open() const { return state_ == State::open && !hung_up_ && !peer_finished_; }
+  [[nodiscard]] bool both_open() const { return state_ == State::open && !hung_up() && !socket_->peer_finished(); }
 
   /// Reads into the buffer's space, which must not be empty.
   [[nodiscard]] IoResult read(Buffer& into);
@@ -65,38 +64,30 @@ class Stream final : private EventLoop::Source, private Wire {
   /// Bytes of the kept rest have moved since the last call.
   [[nodiscard]] bool take_progress() { return std::exchange(progress_, false); }
   /// Whether any byte was ever handed to the socket since the last forget_sent().
-  [[nodiscard]] bool has_sent() const { return any_sent_; }
-  void forget_sent() { any_sent_ = false; }
+  [[nodiscard]] bool has_sent() const { return socket_ != nullptr && socket_->handed_over() != forgotten_; }
+  void forget_sent() { forgotten_ = socket_->handed_over(); }
   /// Asks the kernel whether the peer has closed, at the cost of a system call.
-  [[nodiscard]] bool probe_alive();
+  [[nodiscard]] bool probe_alive() { return state_ == State::open && socket_->probe_alive(); }
   /// Half-closes: the peer sees the end after all that was sent.
   void finish();
   [[nodiscard]] std::string tls_peer_name() const { return tls_ ? tls_->peer_name() : std::string(); }
 
  private:
-  void on_events(std::uint32_t events) override;
-  IoResult wire_read(std::span<char> into) override;
+  void on_socket() override;
+  IoResult wire_read(std::span<char> into) override { return socket_->read(into); }
   IoResult wire_write(std::span<const char> from) override;
   void go_on_opening();
   void flush();
   [[nodiscard]] IoResult write_some(std::span<const iovec> parts);
-  [[nodiscard]] IoResult write_flat(std::span<const iovec> parts);
   [[nodiscard]] IoResult write_tls(std::span<const iovec> parts);
-  [[nodiscard]] IoResult after_write(ssize_t count, std::size_t wanted);
   void keep(std::span<const iovec> parts, std::size_t skip);
-  void want_writable();
 
   EventLoop& loop_;
   Owner& owner_;
-  int fd_ = -1;
+  SocketPtr socket_;
   State state_ = State::closed;
-  bool readable_ = false;
-  bool writable_ = false;
-  bool hung_up_ = false;
-  bool peer_finished_ = false;
-  bool watching_writable_ = false;
-  bool any_sent_ = false;
   bool progress_ = false;
+  std::uint64_t forgotten_ = 0;  ///< of what the socket has handed over
   std::unique_ptr<TlsSession> tls_;
   WipedString unsent_;
   std::size_t sent_ = 0;  ///< of unsent_

@@ -9,22 +9,12 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "http/loop_socket.hpp"
 
 struct ssl_st;
 struct ssl_ctx_st;
 
 namespace keyfob::http {
-
-enum class IoStatus : std::uint8_t {
-  ok,
-  blocked,  ///< not now; an event will tell
-  end,      ///< the peer has finished sending, properly
-  broken,   ///< the connection is of no more use
-};
-struct IoResult {
-  IoStatus status = IoStatus::blocked;
-  std::size_t bytes = 0;
-};
 
 /// Where a session's ciphertext goes.
 class Wire {

@@ -44,7 +44,7 @@ void Later::Target::deliver(std::uint64_t ticket, Act& act) {
 }
 
 Result<std::unique_ptr<WorkerCore>> WorkerCore::create(ServerShared& shared) {
-  auto loop = EventLoop::create();
+  auto loop = EventLoop::create(shared.config.event_loop);
   if (!loop) return fail(loop.error());
   return std::unique_ptr<WorkerCore>(new WorkerCore(shared, std::move(*loop)));
 }

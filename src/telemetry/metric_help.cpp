@@ -36,6 +36,7 @@ constexpr std::array kHelp = {
     MetricHelp{"keyfob_due_lag_seconds", "kind", "How long the first grant in the due queue has been waiting"},
     MetricHelp{"keyfob_due_plans_brought_forward_total", "kind",
                "Grants that other settings of mode or keep_alive had planned for later"},
+    MetricHelp{"keyfob_event_loop", "kind", "1; the label says what the serving threads wait with"},
     MetricHelp{"keyfob_events_total", "event", "Events by name",
                "grant.refreshed grant.suspect grant.needs_reauth grant.recovered grant.expiring grant.attention "
                "grant.revoked application.suspended application.resumed application.refusals"},

@@ -31,6 +31,7 @@ import warnings
 
 BIN = pathlib.Path(os.environ.get("KEYFOB_BIN", pathlib.Path(__file__).resolve().parents[2] / "build" / "bin")).resolve()
 PATIENCE = float(os.environ.get("KEYFOB_E2E_PATIENCE", "30"))  # seconds; what a slow machine may need for one step
+EVENT_LOOP = os.environ.get("KEYFOB_TEST_LOOP", "auto")  # "epoll": as where io_uring is refused
 
 APP = "fleet"
 CLIENT_ID = "8229df9f-91a0-4ff0-a1ae-a1f38ee24d07"
@@ -263,6 +264,7 @@ class World:
             self.cli_ok("init", "--dir", self.home, *init_options)
             self.configure("server", "listen", '["127.0.0.1:0"]')
             self.configure("server", "threads", "2")
+            self.configure("server", "event_loop", f'"{EVENT_LOOP}"')
             self.configure("providers.smartcar", "all_origins", f'"{self.sim.origin}"')
             for (section, key), value in (config or {}).items():
                 self.configure(section, key, value)

@@ -16,7 +16,7 @@ RULES = PACKAGING / "prometheus" / "keyfob.rules.yml"
 DASHBOARD = PACKAGING / "grafana" / "keyfob.json"
 SAMPLE = re.compile(r'(?m)^(keyfob_\w+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-CLOSED = {"access", "class", "outcome", "code", "disposition", "event", "reason", "app", "version", "le"}
+CLOSED = {"kind", "access", "class", "outcome", "code", "disposition", "event", "reason", "app", "version", "le"}
 
 
 def promtool():

@@ -78,6 +78,7 @@ class HostileAnswers : public ::testing::Test {
     ASSERT_TRUE(factory.has_value());
     http::ServerConfig config;
     config.listen = {"127.0.0.1:0"};
+    config.event_loop = testing::loop_under_test();
     config.private_prefixes = {std::string(kPrivatePrefix)};
     config.upstream.response = patience;
     auto started = http::Server::start(std::move(config), *factory, background_.get_executor());
