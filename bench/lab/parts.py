@@ -13,11 +13,12 @@ VEHICLES = 1000  # that are asked for in turn: one alone would be in every proce
 
 
 def proxies(options, title, threads=1, tls=False):
-    """nginx, HAProxy and Keyfob before one upstream, in turns."""
+    """nginx, HAProxy and Keyfob (as it comes, and as it is where io_uring is refused) before one upstream, in turns."""
     with Bench() as bench:
         upstream = start_upstream(bench, threads, tls)
         servers = [start_nginx(bench, upstream, threads, tls), start_haproxy(bench, upstream, threads, tls),
-                   start_keyfob(bench, upstream, options.keyfob, threads, tls, VEHICLES)]
+                   start_keyfob(bench, upstream, options.keyfob, threads, tls, VEHICLES),
+                   start_keyfob(bench, upstream, options.keyfob, threads, tls, VEHICLES, "epoll")]
         asks = script(bench, "vehicles", VEHICLES, path="/v2.0/vehicles/vehicle-")
         load.in_turns(servers, options.rounds, options.seconds, dict.fromkeys(servers, asks))
         rows = load.rows_of(servers, servers[0])
@@ -110,7 +111,7 @@ def token(options):
         with Bench() as bench:
             keyfob = with_grants(options, bench, count)
             fixed = start_fixed(bench)
-            warm = keyfob.serve(bench, name=f"Keyfob, {count} grants")
+            warm = keyfob.serve(bench, name=f"Keyfob, {count} grants", event_loop=options.event_loop)
             empty = memory_bytes(warm.process.pid)
             cold, known = look_up_all(bench, warm, count, options.cold_seconds)
             memory.append({"grants": count, "in_memory": known, "rss_mib": memory_bytes(warm.process.pid) / 2**20,

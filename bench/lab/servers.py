@@ -143,18 +143,18 @@ class Keyfob:
         self.cli("grant", "import", str(file), "--app", "bench")
         file.unlink()
 
-    def serve(self, bench, threads=1, under=(), patience=20.0, name="Keyfob"):
+    def serve(self, bench, threads=1, under=(), patience=20.0, name="Keyfob", event_loop="auto"):
         """`under`: a command to run it under (strace, valgrind)."""
         port = free_port()
-        text = re.sub(r"^listen = .*$", f'listen = ["127.0.0.1:{port}"]', self.config.read_text(), flags=re.M)
-        text = re.sub(r"^#? ?threads = .*$", f"threads = {threads}", text, flags=re.M)
-        self.config.write_text(text)
+        text = re.sub(r"^(listen|threads|event_loop) = .*\n", "", self.config.read_text(), flags=re.M)
+        own = f'[server]\nlisten = ["127.0.0.1:{port}"]\nthreads = {threads}\nevent_loop = "{event_loop}"\n'
+        self.config.write_text(text.replace("[server]\n", own, 1))
         process = bench.start([*under, self.binary, "--config", str(self.config), "serve"], port, patience)
         return Server(name, port, process, PATH, [f"Authorization: Bearer {self.keyfile.read_text()}"])
 
 
-def start_keyfob(bench, upstream, binary, threads=1, tls=False, grants=1):
-    keyfob = Keyfob(bench.place(f"keyfob-{upstream.port}") / "node", binary, f"{'https' if tls else 'http'}://127.0.0.1:{upstream.port}",
+def start_keyfob(bench, upstream, binary, threads=1, tls=False, grants=1, event_loop="auto"):
+    keyfob = Keyfob(bench.place(f"keyfob-{event_loop}-{upstream.port}") / "node", binary, f"{'https' if tls else 'http'}://127.0.0.1:{upstream.port}",
                     certificate(bench)[1] if tls else None)
     keyfob.import_grants(grants)
-    return keyfob.serve(bench, threads)
+    return keyfob.serve(bench, threads, name="Keyfob" if event_loop == "auto" else f"Keyfob, {event_loop}", event_loop=event_loop)
