@@ -106,7 +106,8 @@ class RefreshExample : public ::testing::Test {
   /// kill -9: memory is gone, the files stay.
   void kill() {
     engine_.reset();
-    context_.reset();
+    // The store's threads may be about to answer it: it runs no more, and goes after them.
+    killed_.push_back(std::move(context_));
     spool_.crash();
   }
   void run_until(const std::function<bool()>& done) {
@@ -155,6 +156,7 @@ class RefreshExample : public ::testing::Test {
   testing::RecordingMetrics metrics_;
   std::vector<Columns> rows_;
   ShowingEndpoint endpoint_{clock_, [this] { rows_.push_back(row()); }};
+  std::vector<std::unique_ptr<asio::io_context>> killed_;
   std::unique_ptr<SqliteStore> store_;
   std::unique_ptr<asio::io_context> context_;
   std::unique_ptr<engine::Engine> engine_;
