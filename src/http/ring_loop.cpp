@@ -26,6 +26,10 @@ std::uint64_t name_of(const RingUser& user, unsigned kind) { return reinterpret_
 
 unsigned buffer_number(std::uint32_t flags) { return flags >> IORING_CQE_BUFFER_SHIFT; }
 
+// Linux 6.15; liburing 2.3 does not know them. Without it a thread that waits is shown as one that waits for a disk.
+constexpr unsigned kFeatureNoIowait = 1U << 17U;
+constexpr unsigned kEnterNoIowait = 1U << 7U;
+
 constexpr unsigned kHow = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SUBMIT_ALL;
 
 /// A filter of system calls may let us make a ring and not use it.
@@ -56,6 +60,7 @@ struct RingLoop::Ring {
 
   io_uring uring{};
   bool made = false;
+  unsigned wait_flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG;
   io_uring_buf_ring* free = nullptr;  ///< buffers that the kernel may fill
   char* bytes = nullptr;
 };
@@ -74,6 +79,7 @@ bool RingLoop::Ring::set_up() {
   params.cq_entries = kCompletions;
   made = may_use() && io_uring_queue_init_params(kEntries, &uring, &params) == 0;
   if (!made) return false;
+  if ((params.features & kFeatureNoIowait) != 0) wait_flags |= kEnterNoIowait;
   free = static_cast<io_uring_buf_ring*>(pages(kBuffers * sizeof(io_uring_buf)));
   bytes = static_cast<char*>(pages(kBufferSpace));
   if (free == nullptr || bytes == nullptr) return false;
@@ -197,14 +203,17 @@ bool RingLoop::undelivered(const RingUser& user, unsigned kind) const {
 void RingLoop::begin() {
   // liburing 2.3 as a shared library lacks io_uring_enable_rings().
   io_uring_register(static_cast<unsigned>(ring_->uring.ring_fd), IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
-  io_uring_register_ring_fd(&ring_->uring);
+  if (io_uring_register_ring_fd(&ring_->uring) == 1) ring_->wait_flags |= IORING_ENTER_REGISTERED_RING;
 }
 
 void RingLoop::wait(Milliseconds at_most) {
-  __kernel_timespec time{.tv_sec = at_most.count() / 1000, .tv_nsec = at_most.count() % 1000 * 1'000'000};
-  io_uring_cqe* first = nullptr;
-  // A failure means that nothing has come in.
-  io_uring_submit_and_wait_timeout(&ring_->uring, &first, 1, at_most < Milliseconds(0) ? nullptr : &time, nullptr);
+  // Failures mean that nothing has come in.
+  io_uring_submit(&ring_->uring);
+  const __kernel_timespec time{.tv_sec = at_most.count() / 1000, .tv_nsec = at_most.count() % 1000 * 1'000'000};
+  io_uring_getevents_arg how{};
+  if (at_most >= Milliseconds(0)) how.ts = reinterpret_cast<std::uint64_t>(&time);
+  io_uring_enter2(static_cast<unsigned>(ring_->uring.enter_ring_fd), 0, 1, ring_->wait_flags,
+                  reinterpret_cast<sigset_t*>(&how), sizeof how);
   unsigned head = 0;
   io_uring_cqe* each = nullptr;
   batch_.clear();
