@@ -25,12 +25,6 @@ ssize_t transmit(int fd, const void* from, std::size_t size) {
   return syscall(SYS_sendto, fd, from, size, MSG_NOSIGNAL, nullptr, 0);
 }
 
-std::size_t size_of(std::span<const iovec> parts) {
-  std::size_t total = 0;
-  for (const iovec& part : parts) total += part.iov_len;
-  return total;
-}
-
 ssize_t transmit_parts(int fd, std::span<const iovec> parts) {
   msghdr message{};
   message.msg_iov = const_cast<iovec*>(parts.data());
@@ -41,9 +35,8 @@ ssize_t transmit_parts(int fd, std::span<const iovec> parts) {
 }  // namespace
 
 EpollSocket::EpollSocket(EpollLoop& loop, int fd, bool connecting, Owner& owner)
-    : LoopSocket(owner, connecting),
+    : LoopSocket(fd, owner, connecting),
       loop_(loop),
-      fd_(fd),
       readable_(!connecting),
       writable_(!connecting),
       watching_writable_(connecting) {}
@@ -56,10 +49,7 @@ SocketPtr EpollSocket::create(EpollLoop& loop, int fd, bool connecting, Owner& o
   return socket;
 }
 
-EpollSocket::~EpollSocket() {
-  loop_.remove(fd_, *this);
-  ::close(fd_);
-}
+EpollSocket::~EpollSocket() { loop_.remove(fd_, *this); }
 
 void EpollSocket::on_events(std::uint32_t events) {
   if ((events & (EPOLLERR | EPOLLHUP)) != 0) hung_up_ = readable_ = writable_ = true;
@@ -67,7 +57,7 @@ void EpollSocket::on_events(std::uint32_t events) {
   if ((events & EPOLLIN) != 0) readable_ = true;
   if ((events & EPOLLOUT) != 0) writable_ = true;
   if (phase_ == Phase::connecting && writable_) {
-    decide_connect(fd_);
+    decide_connect();
     readable_ = true;
   }
   owner_.on_socket();
@@ -130,13 +120,6 @@ IoResult EpollSocket::write(std::span<const iovec> parts) {
   handed_over_ += static_cast<std::size_t>(count);
   if (static_cast<std::size_t>(count) < wanted) want_writable();
   return {IoStatus::ok, static_cast<std::size_t>(count)};
-}
-
-bool EpollSocket::probe_alive() {
-  if (hung_up_ || peer_finished_) return false;
-  char byte = 0;
-  const ssize_t got = recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got < 0 && errno == EAGAIN;
 }
 
 void EpollSocket::finish() { shutdown(fd_, SHUT_WR); }

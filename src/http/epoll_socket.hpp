@@ -12,7 +12,7 @@ class EpollSocket final : public LoopSocket, private EventLoop::Source {
 
   IoResult read(std::span<char> into) override;
   IoResult write(std::span<const iovec> parts) override;
-  [[nodiscard]] bool probe_alive() override;
+  [[nodiscard]] bool probe_alive() override { return probe_quiet(); }
   void finish() override;
 
  private:
@@ -24,7 +24,6 @@ class EpollSocket final : public LoopSocket, private EventLoop::Source {
   void want_writable();
 
   EpollLoop& loop_;
-  int fd_;
   bool readable_;
   bool writable_;
   bool watching_writable_;

@@ -1,7 +1,6 @@
 #include "http/event_loop.hpp"
 
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <ctime>
@@ -19,13 +18,6 @@ BootTime boot_now() {
 }
 
 }  // namespace
-
-void LoopSocket::decide_connect(int fd) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  const bool failed = getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0;
-  phase_ = failed ? Phase::unreachable : Phase::connected;
-}
 
 Mailbox::~Mailbox() { ::close(wake_); }
 

@@ -139,6 +139,18 @@ class Loops : public ::testing::TestWithParam<LoopKind> {
     DeadlineWheel::clear(bell);
   }
 
+  /// What the peer hears meanwhile; then it hangs up.
+  std::string run_and_hear(End& end) {
+    std::string heard;
+    std::thread peer([&] {
+      heard = end.hear();
+      end.hang_up();
+    });
+    run({&end});
+    peer.join();
+    return heard;
+  }
+
   std::unique_ptr<EventLoop> loop_;
 };
 
@@ -196,13 +208,7 @@ TEST_P(Loops, finish_after_what_was_written) {
     each.socket->finish();
   });
   end.say("?");
-  std::string heard;
-  std::thread peer([&] {
-    heard = end.hear();
-    end.hang_up();
-  });
-  run({&end});
-  peer.join();
+  const std::string heard = run_and_hear(end);
   EXPECT_EQ(heard, "in order");
 }
 
@@ -222,13 +228,7 @@ TEST_P(Loops, wait_for_a_peer_that_takes_little) {
     if (each.read() == IoStatus::end) loop_->stop();
   });
   end.say("?");
-  std::string heard;
-  std::thread peer([&] {
-    heard = end.hear();
-    end.hang_up();
-  });
-  run({&end});
-  peer.join();
+  const std::string heard = run_and_hear(end);
   EXPECT_TRUE(heard == text);
   EXPECT_EQ(end.socket->handed_over(), text.size());
 }

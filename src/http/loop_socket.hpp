@@ -21,6 +21,12 @@ struct IoResult {
   std::size_t bytes = 0;
 };
 
+[[nodiscard]] inline std::size_t size_of(std::span<const iovec> parts) {
+  std::size_t total = 0;
+  for (const iovec& part : parts) total += part.iov_len;
+  return total;
+}
+
 /// Loop thread only. Made by EventLoop, ended by its SocketPtr.
 class LoopSocket {
  public:
@@ -57,13 +63,16 @@ class LoopSocket {
   [[nodiscard]] std::uint64_t handed_over() const { return handed_over_; }
 
  protected:
-  LoopSocket(Owner& owner, bool connecting)
-      : owner_(owner), phase_(connecting ? Phase::connecting : Phase::connected) {}
-  virtual ~LoopSocket() = default;
+  LoopSocket(int fd, Owner& owner, bool connecting)
+      : fd_(fd), owner_(owner), phase_(connecting ? Phase::connecting : Phase::connected) {}
+  virtual ~LoopSocket();  ///< closes the descriptor
 
   /// When the descriptor has become writable: whether connect() has succeeded.
-  void decide_connect(int fd);
+  void decide_connect();
+  /// probe_alive(), as far as the kernel knows.
+  [[nodiscard]] bool probe_quiet() const;
 
+  const int fd_;
   Owner& owner_;
   Phase phase_;
   bool hung_up_ = false;

@@ -2,7 +2,6 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,7 +19,7 @@ bool passing(int result) { return result == -EINTR || result == -EAGAIN || resul
 }  // namespace
 
 RingSocket::RingSocket(RingLoop& loop, int fd, bool connecting, Owner& owner)
-    : LoopSocket(owner, connecting), loop_(loop), fd_(fd) {}
+    : LoopSocket(fd, owner, connecting), loop_(loop) {}
 
 SocketPtr RingSocket::create(RingLoop& loop, int fd, bool connecting, Owner& owner) {
   auto* made = new RingSocket(loop, fd, connecting, owner);
@@ -31,8 +30,6 @@ SocketPtr RingSocket::create(RingLoop& loop, int fd, bool connecting, Owner& own
   }
   return SocketPtr(made);
 }
-
-RingSocket::~RingSocket() { ::close(fd_); }
 
 void RingSocket::end() {
   ended_ = true;
@@ -111,7 +108,7 @@ void RingSocket::polled(int result, std::uint32_t flags) {
   polling_ = (flags & IORING_CQE_F_MORE) != 0;
   if (ended_) return;
   if (phase_ == Phase::connecting) {
-    decide_connect(fd_);
+    decide_connect();
     tell();
     go_on();
     return;
@@ -183,12 +180,7 @@ void RingSocket::sent(int result) {
   if (std::exchange(want_writable_, false)) tell();
 }
 
-bool RingSocket::probe_alive() {
-  if (hung_up_ || peer_finished_ || !arrived_.empty() || loop_.undelivered(*this, kReceive)) return false;
-  char byte = 0;
-  const ssize_t got = recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got < 0 && errno == EAGAIN;
-}
+bool RingSocket::probe_alive() { return arrived_.empty() && !loop_.undelivered(*this, kReceive) && probe_quiet(); }
 
 void RingSocket::finish() {
   if (sending()) {

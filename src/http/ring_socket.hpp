@@ -22,7 +22,7 @@ class RingSocket final : public LoopSocket, public RingUser, private Deadline {
   enum Kind : unsigned { kReceive, kSend, kPoll };
 
   RingSocket(RingLoop& loop, int fd, bool connecting, Owner& owner);
-  ~RingSocket() override;
+  ~RingSocket() override = default;
   void end() override;
   [[nodiscard]] bool busy() const { return receiving_ || sending() || polling_; }
   [[nodiscard]] bool sending() const { return under_way_ != nullptr; }
@@ -38,7 +38,6 @@ class RingSocket final : public LoopSocket, public RingUser, private Deadline {
   void tell();
 
   RingLoop& loop_;
-  int fd_;
   bool ended_ = false;
   bool receiving_ = false;
   bool polling_ = false;

@@ -11,36 +11,30 @@ constexpr std::size_t kTlsRecord = 16384;
 
 iovec part_of(std::string_view text) { return {const_cast<char*>(text.data()), text.size()}; }
 
-std::size_t size_of(std::span<const iovec> parts) {
-  std::size_t total = 0;
-  for (const iovec& part : parts) total += part.iov_len;
-  return total;
-}
-
 }  // namespace
 
 bool Stream::adopt(int fd, const TlsContext* tls) {
-  socket_ = loop_.adopt(fd, false, *this);
-  if (socket_ == nullptr) return false;
-  forgotten_ = 0;
-  state_ = tls == nullptr ? State::open : State::handshaking;
-  if (tls == nullptr) return true;
-  tls_ = TlsSession::accept(*tls, *this);
-  if (tls_ != nullptr) return true;
-  close();
-  return false;
+  if (!take(fd, tls == nullptr ? State::open : State::handshaking)) return false;
+  return tls == nullptr || secure(TlsSession::accept(*tls, *this));
 }
 
 bool Stream::adopt_connecting(int fd, const TlsContext* tls, const std::string& host) {
-  socket_ = loop_.adopt(fd, true, *this);
+  if (!take(fd, State::connecting)) return false;
+  return tls == nullptr || secure(TlsSession::connect(*tls, *this, host));
+}
+
+bool Stream::take(int fd, State state) {
+  socket_ = loop_.adopt(fd, state == State::connecting, *this);
   if (socket_ == nullptr) return false;
   forgotten_ = 0;
-  state_ = State::connecting;
-  if (tls == nullptr) return true;
-  tls_ = TlsSession::connect(*tls, *this, host);
-  if (tls_ != nullptr) return true;
-  close();
-  return false;
+  state_ = state;
+  return true;
+}
+
+bool Stream::secure(std::unique_ptr<TlsSession> session) {
+  tls_ = std::move(session);
+  if (tls_ == nullptr) close();
+  return tls_ != nullptr;
 }
 
 void Stream::close() {

@@ -76,6 +76,8 @@ class Stream final : private LoopSocket::Owner, private Wire {
   void on_socket() override;
   IoResult wire_read(std::span<char> into) override { return socket_->read(into); }
   IoResult wire_write(std::span<const char> from) override;
+  [[nodiscard]] bool take(int fd, State state);
+  [[nodiscard]] bool secure(std::unique_ptr<TlsSession> session);
   void go_on_opening();
   void flush();
   [[nodiscard]] IoResult write_some(std::span<const iovec> parts);
